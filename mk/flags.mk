@@ -1,0 +1,40 @@
+# Compilers, warnings, hardening, instruction sets.
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+DEBUG ?= -g
+OPT ?= -O2
+KERNEL_OPT ?= -O3
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
+ifneq ($(filter 1,$(CI) $(WERROR)),)
+WARN += -Werror
+endif
+
+HARDEN := -fstack-protector-strong -fcf-protection -fstack-clash-protection
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifeq ($(SAN),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+else
+SAN_FLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer
+ifneq ($(findstring undefined,$(SAN)),)
+SAN_FLAGS += -fno-sanitize-recover=undefined
+endif
+OPT := -O1
+KERNEL_OPT := -O1
+endif
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -DCLINIC_VERSION='"$(VERSION)"' -Iinclude -Isrc $(CPPFLAGS)
+CFLAGS_ALL = -std=c17 $(DEBUG) $(WARN) $(HARDEN) $(SAN_FLAGS) -pthread $(CFLAGS)
+LDFLAGS_ALL = -pthread $(HARDEN_LD) $(SAN_FLAGS) $(LDFLAGS)
+
+# The file name says which instructions a kernel may use; the table of kernels decides at run time which one is called.
+isa_avx2 := -mavx2 -mfma -mf16c
+isa_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
+isa_sse41 := -msse4.1
+isa_of = $(strip $(foreach i,avx2 avx512 sse41,$(if $(filter %_$(i).c,$(1)),$(i))))
+# Contraction to FMA is left to the kernels that write it out themselves, so that every other sum is the same everywhere.
+source_flags = $(if $(call isa_of,$(1)),$(KERNEL_OPT) $(isa_$(call isa_of,$(1))),-ffp-contract=off \
+	$(if $(filter src/nn/kernel/%,$(1)),$(KERNEL_OPT),$(OPT)))
