@@ -10,7 +10,11 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
+# V=1 shows the commands, otherwise one short line each.
+V ?= 0
+say = $(if $(filter 1,$(V)),,@echo "  $(1)" $(patsubst $(BUILD)/%,%,$@);)
 .DEFAULT_GOAL := all
 
 include mk/flags.mk
@@ -63,18 +67,18 @@ $(call obj,$(MODULE_SRC)): PIC := -fPIC
 PIC := -fPIE
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(cflags_$(patsubst %/,%,$(dir $<))) $(CFLAGS_ALL) $(PIC) $(call source_flags,$<) -MMD -MP -c $< -o $@
+	$(call say,CC  )$(CC) $(CPPFLAGS_ALL) $(cflags_$(patsubst %/,%,$(dir $<))) $(CFLAGS_ALL) $(PIC) $(call source_flags,$<) -MMD -MP -c $< -o $@
 
 define archive_rules
 ifneq ($(room_src_$(1)),)
 $(BUILD)/lib$(1).a: $(call obj,$(room_src_$(1)))
 	@rm -f $$@
-	$(AR) rcsD $$@ $$^
+	$$(call say,AR  )$(AR) rcsD $$@ $$^
 endif
 ifneq ($(extra_src_$(1)),)
 $(BUILD)/lib$(1)-extra.a: $(call obj,$(extra_src_$(1)))
 	@rm -f $$@
-	$(AR) rcsD $$@ $$^
+	$$(call say,AR  )$(AR) rcsD $$@ $$^
 endif
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rules,$(r))))
@@ -84,21 +88,21 @@ $(foreach r,$(ROOMS),$(eval $(call archive_rules,$(r))))
 EXPORTED := base image report
 $(BUILD)/bin/clinic: $(call obj,src/app/main.c) $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $< -Wl,--whole-archive $(foreach r,$(EXPORTED),$(call room_lib,$(r))) \
+	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $< -Wl,--whole-archive $(foreach r,$(EXPORTED),$(call room_lib,$(r))) \
 		-Wl,--no-whole-archive -Wl,--start-group $(filter-out $(foreach r,$(EXPORTED),$(call room_lib,$(r))),$(ARCHIVES)) \
 		-Wl,--end-group $(sort $(foreach r,$(ROOMS),$(if $(room_src_$(r)),$(libs_$(r)))))
 
 define module_rules
 $(BUILD)/lib/$(1).so: $(call obj,$(module_src_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) -shared $$(LDFLAGS_ALL) -o $$@ $$^ $$(module_libs_$(1))
+	$$(call say,LINK)$$(CC) -shared $$(LDFLAGS_ALL) -o $$@ $$^ $$(module_libs_$(1))
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 
 define cage_rules
 $(BUILD)/lib/clinic-cage-$(1): $(call obj,$(cage_src_$(1)) $(CAGE_COMMON) $(cage_parser_$(1))) $(foreach r,$(cage_rooms_$(1)),$(call room_lib,$(r)))
 	@mkdir -p $$(@D)
-	$$(CC) -pie $$(LDFLAGS_ALL) -o $$@ $$^ $(foreach r,$(cage_rooms_$(1)),$(libs_$(r))) $$(cage_libs_$(1))
+	$$(call say,LINK)$$(CC) -pie $$(LDFLAGS_ALL) -o $$@ $$^ $(foreach r,$(cage_rooms_$(1)),$(libs_$(r))) $$(cage_libs_$(1))
 endef
 $(foreach c,$(CAGES),$(eval $(call cage_rules,$(c))))
 
@@ -106,7 +110,7 @@ $(foreach c,$(CAGES),$(eval $(call cage_rules,$(c))))
 define test_rules
 $(BUILD)/tests/$(1)/test_%: $(BUILD)/obj/tests/$(1)/test_%.o $(call obj,$(test_help_$(1))) $(call link_rooms,$(1)) $(call link_extra,$(1)) | $(TREE)
 	@mkdir -p $$(@D)
-	$$(CC) -pie -rdynamic $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) $(if $(room_src_base),-Wl$(comma)--whole-archive $(BUILD)/libbase.a -Wl$(comma)--no-whole-archive) \
+	$$(call say,LINK)$$(CC) -pie -rdynamic $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) $(if $(room_src_base),-Wl$(comma)--whole-archive $(BUILD)/libbase.a -Wl$(comma)--no-whole-archive) \
 		-Wl,--start-group $$(filter-out %/libbase.a,$$(filter %.a,$$^)) -Wl,--end-group $(call link_libs,$(1)) $$(EXTRA_LIBS) -lcmocka
 endef
 comma := ,
@@ -117,13 +121,13 @@ LIB_ALL := $(foreach r,$(filter-out ui cli,$(ROOMS)),$(call room_lib,$(r)) $(cal
 LIB_ALL_LIBS = $(sort $(foreach r,$(filter-out ui cli,$(ROOMS)),$(if $(room_src_$(r)),$(libs_$(r))))) $(EXTRA_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_ALL) | $(TREE)
 	@mkdir -p $(@D)
-	$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
+	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(LIB_ALL) | $(TREE)
 	@mkdir -p $(@D)
-	$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
+	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_ALL) | $(TREE)
 	@mkdir -p $(@D)
-	$(CC) -pie -rdynamic $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
+	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
 
 include mk/goals.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

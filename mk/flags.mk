@@ -8,7 +8,8 @@ DEBUG ?= -g
 OPT ?= -O2
 KERNEL_OPT ?= -O3
 
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wno-format-zero-length
 ifneq ($(filter 1,$(CI) $(WERROR)),)
 WARN += -Werror
 endif

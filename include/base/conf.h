@@ -24,9 +24,11 @@ struct conf_row {
 const struct conf_row *conf_row(enum conf_id id);
 bool conf_find(const char *name, enum conf_id *out);
 
+enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENV };
+
 struct conf {
     char *value[CONF_N]; /* owned; never NULL after conf_load */
-    enum { CONF_DEFAULT, CONF_FILE, CONF_ENV } origin[CONF_N];
+    enum conf_origin origin[CONF_N];
 };
 /* Unknown names and bad values in the file are errors that name the line. A missing file is fine. */
 enum rc conf_load(struct conf *c, struct err *e) MUST_USE;
