@@ -34,7 +34,7 @@ libs_ui := -lncursesw -ltinfo -ljansson -lm
 libs_cli := -ljansson -lm
 
 # Modules: sources with a heavy library, opened with module_symbol() on first use. Not in the room's archive.
-MODULES := smtp pdf blas ascii
+MODULES := smtp pdf blas ascii picture
 module_src_smtp := $(wildcard src/mail/smtp.c)
 module_libs_smtp = $(call pkg_libs,libcurl)
 module_src_pdf := $(wildcard src/report/pdf*.c)
@@ -43,13 +43,15 @@ module_src_blas := $(wildcard src/nn/kernel/gemm_blas.c)
 module_libs_blas = $(call pkg_libs,openblas)
 module_src_ascii := $(wildcard src/image/ascii.c)
 module_libs_ascii = $(call pkg_libs,caca)
+module_src_picture := $(wildcard src/image/write.c)
+module_libs_picture = $(call pkg_libs,libpng libjpeg)
 MODULE_SRC := $(foreach m,$(MODULES),$(module_src_$(m)))
 
 # Cages: the only programs that link the parsers of untrusted bytes.
 CAGE_COMMON := $(filter-out %_main.c,$(wildcard src/intake/cage/*.c))
 CAGES := image network
 cage_src_image := $(wildcard src/intake/cage/image_main.c)
-cage_parser_image := $(wildcard src/image/png.c src/image/jpeg.c)
+cage_parser_image := $(wildcard src/image/decode.c src/image/png.c src/image/jpeg.c)
 cage_libs_image = $(call pkg_libs,libpng libjpeg) -lseccomp -lm
 cage_rooms_image := image base
 cage_src_network := $(wildcard src/intake/cage/network_main.c)
