@@ -41,7 +41,7 @@ ARCHIVES := $(foreach r,$(ROOMS),$(call room_lib,$(r)))
 # The program needs its face; a tree without src/cli still builds and tests the rooms it has.
 CLINIC := $(if $(and $(wildcard src/app/main.c),$(room_src_cli)),$(BUILD)/bin/clinic)
 MODULE_SO := $(foreach m,$(MODULES),$(if $(module_src_$(m)),$(BUILD)/lib/$(m).so))
-CAGE_BIN := $(foreach c,$(CAGES),$(if $(cage_src_$(c)),$(BUILD)/lib/clinic-cage-$(c)))
+CAGE_BIN := $(foreach c,$(CAGES),$(if $(and $(cage_src_$(c)),$(cage_parser_$(c))),$(BUILD)/lib/clinic-cage-$(c)))
 TREE := $(BUILD)/clinic-tree
 
 TEST_ROOMS := $(filter $(ROOMS),$(notdir $(wildcard tests/*)))
@@ -52,10 +52,14 @@ BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(FUZZ_SRC))
 
-.PHONY: all programs tests
+.PHONY: all programs tests $(ROOMS:%=check-%)
 all: programs
 programs: $(ARCHIVES) $(CLINIC) $(MODULE_SO) $(CAGE_BIN) $(TREE)
 tests: programs $(TEST_BIN) $(REPLAY_BIN)
+# make check-image: this room's unit tests, with nothing built that they do not need.
+$(ROOMS:%=check-%): check-%:
+	@$(MAKE) --no-print-directory $(foreach t,$(filter $(BUILD)/tests/$*/%,$(TEST_BIN)),$(t)) && \
+		$(PYTHON) tests/run --build $(BUILD) --units-only tests/$*/
 
 # Tells a program that runs from the build tree where the tree is (see path.c).
 $(TREE):
