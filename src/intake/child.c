@@ -196,9 +196,9 @@ static enum rc gone(struct child *c, enum cage_kind kind, struct err *e)
 
 /* --- talking ------------------------------------------------------------------------------------------------------ */
 
-enum heard { HEARD_RECORD, HEARD_END, HEARD_LATE, HEARD_CANCEL };
+enum heard { HEARD_RECORD, HEARD_NONSENSE, HEARD_END, HEARD_LATE, HEARD_CANCEL };
 
-/* One message of exactly n bytes; any other length counts as the end of the talk. */
+/* One message of exactly n bytes. */
 static enum heard hear(const struct child *c, void *record, size_t n, int64_t until_ns, const volatile bool *cancel)
 {
     for (;;) {
@@ -220,8 +220,14 @@ static enum heard hear(const struct child *c, void *record, size_t n, int64_t un
         if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
             continue;
         }
-        return got == (ssize_t)n ? HEARD_RECORD : HEARD_END;
+        return got == (ssize_t)n ? HEARD_RECORD : got > 0 ? HEARD_NONSENSE : HEARD_END;
     }
+}
+
+static enum rc nonsense(struct child *c, struct err *e)
+{
+    child_end(c);
+    return err_set(e, ERR_CAGE, "The reading process gave a malformed answer");
 }
 
 enum rc child_greet(struct child *c, enum cage_kind kind, int deadline_ms, struct err *e)
@@ -233,6 +239,7 @@ enum rc child_greet(struct child *c, enum cage_kind kind, int deadline_ms, struc
     struct cage_hello h;
     switch (hear(c, &h, sizeof h, until_ns, NULL)) {
     case HEARD_RECORD: break;
+    case HEARD_NONSENSE: return nonsense(c, e);
     case HEARD_END: return gone(c, kind, e);
     default: child_end(c); return err_set(e, ERR_CAGE, "The reading process did not get ready in %d s", deadline_ms / 1000);
     }
@@ -290,6 +297,7 @@ enum rc child_ask(struct child *c, const struct child_task *t, struct cage_answe
     }
     switch (hear(c, a, sizeof *a, until_ns, t->cancel)) {
     case HEARD_RECORD: break;
+    case HEARD_NONSENSE: return nonsense(c, e);
     case HEARD_END: return gone(c, t->kind, e);
     case HEARD_CANCEL: child_end(c); return err_set(e, ERR_CANCELLED, "Stopped while the %s was being read", k->what);
     case HEARD_LATE:
@@ -297,8 +305,7 @@ enum rc child_ask(struct child *c, const struct child_task *t, struct cage_answe
         return err_set(e, k->time, "The %s takes more than %g s to read", k->what, t->deadline_ms / 1000.0);
     }
     if (a->magic != CAGE_ANSWER_MAGIC || a->version != CAGE_VERSION || a->msg_n >= sizeof a->msg || a->code < 0) {
-        child_end(c);
-        return err_set(e, ERR_CAGE, "The reading process gave a malformed answer");
+        return nonsense(c, e);
     }
     a->msg[a->msg_n] = '\0';
     return RC_OK;

@@ -60,7 +60,7 @@ _Noreturn void cage_serve(const struct cage_hello *hello, cage_parse *parse)
         if (!good) {
             answer_error(&a, &e);
         }
-        for (int fd = CAGE_FD_IN; fd < CAGE_FD_END; fd++) {
+        for (int fd = CAGE_FD_IN; fd < (q.extra_bytes > 0 ? CAGE_FD_END : CAGE_FD_EXTRA); fd++) {
             (void)close(fd);
         }
         going = say(&a, sizeof a) && good;
