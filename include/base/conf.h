@@ -17,8 +17,8 @@ enum conf_id {
 struct conf_row {
     const char *name;
     enum conf_kind kind;
-    int64_t min, max;    /* CONF_INT: range; CONF_TEXT: bytes */
-    const char *def;     /* CONF_CHOICE: "default|other|..." */
+    int64_t min, max; /* CONF_INT: range; CONF_TEXT: bytes */
+    const char *def;  /* CONF_CHOICE: "default|other|..." */
     const char *help;
 };
 const struct conf_row *conf_row(enum conf_id id);
@@ -36,7 +36,8 @@ void conf_free(struct conf *c);
 int64_t conf_int(const struct conf *c, enum conf_id id);
 bool conf_bool(const struct conf *c, enum conf_id id);
 const char *conf_text(const struct conf *c, enum conf_id id);
-/* Checks and stores one value in memory (file = false) or in clinic.conf too (atomic; other lines and comments kept). */
+/* Checks and stores one value in memory (file = false) or in clinic.conf too (atomic; other lines and comments kept).
+ */
 enum rc conf_set(struct conf *c, enum conf_id id, const char *value, bool file, struct err *e) MUST_USE;
 
 #endif

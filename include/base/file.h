@@ -13,9 +13,11 @@ enum rc path_make_dirs(const char *path, unsigned mode, struct err *e) MUST_USE;
 
 /* The station's folder: $CLINIC_HOME, else $XDG_DATA_HOME/clinic, else ~/.local/share/clinic. Not created here. */
 enum rc home_dir(char *dst, size_t cap, struct err *e) MUST_USE;
-/* Packed networks: <home>/cache, else (read-only home) $XDG_CACHE_HOME/clinic, ~/.cache/clinic, /tmp/clinic-<uid> (0700). */
+/* Packed networks: <home>/cache, else (read-only home) $XDG_CACHE_HOME/clinic, ~/.cache/clinic, /tmp/clinic-<uid>
+ * (0700). */
 enum rc cache_dir(char *dst, size_t cap, struct err *e) MUST_USE;
-/* Networks: $CLINIC_MODELS, else <dir of the binary>/../models while it runs from the build tree, else PREFIX/share/clinic/models. */
+/* Networks: $CLINIC_MODELS, else <dir of the binary>/../models while it runs from the build tree, else
+ * PREFIX/share/clinic/models. */
 enum rc models_dir(char *dst, size_t cap, struct err *e) MUST_USE;
 /* Helper binaries and modules (cage, pdf): beside the binary in the build tree, else PREFIX/lib/clinic. */
 enum rc lib_dir(char *dst, size_t cap, struct err *e) MUST_USE;

@@ -9,8 +9,8 @@
 /* Copies at most cap-1 bytes, never splitting a UTF-8 sequence; always terminates. False when it was cut. */
 bool str_copy(char *dst, size_t cap, const char *src);
 bool str_format(char *dst, size_t cap, const char *fmt, ...) PRINTF_LIKE(3, 4); /* false when it was cut */
-bool str_eq(const char *a, const char *b);      /* NULL equals only NULL */
-bool str_eq_case(const char *a, const char *b); /* ASCII case ignored */
+bool str_eq(const char *a, const char *b);                                      /* NULL equals only NULL */
+bool str_eq_case(const char *a, const char *b);                                 /* ASCII case ignored */
 bool str_starts(const char *s, const char *prefix);
 /* Whole string, no leading blanks, inside [min, max]. */
 bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *out);

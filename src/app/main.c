@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Descriptors 0, 1 and 2 are open, so that no file of the station ever takes the place of one that the caller closed. */
+/* Descriptors 0, 1 and 2 are open, so that no file of the station ever takes the place of one that the caller closed.
+ */
 static bool standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)

@@ -33,7 +33,8 @@ static const struct row *row_of(enum err_code code)
     return internal ? internal : &none;
 }
 
-/* One line: the words, then ": reason" where there is one. Longer than msg, so that the cut falls between characters. */
+/* One line: the words, then ": reason" where there is one. Longer than msg, so that the cut falls between characters.
+ */
 static void record(struct err *e, const struct row *row, const char *where, const char *reason, const char *fmt,
                    va_list args) __attribute__((format(printf, 5, 0)));
 static void record(struct err *e, const struct row *row, const char *where, const char *reason, const char *fmt,

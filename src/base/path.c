@@ -130,8 +130,9 @@ static void cut_base(char *path)
         path[0] = '\0';
 }
 
-/* Where this program is: *build is its build folder and root the source tree while it runs from one (the Makefile leaves
- * a file clinic-tree there, with the way from the build folder to the tree); else root is the prefix it is installed in. */
+/* Where this program is: *build is its build folder and root the source tree while it runs from one (the Makefile
+ * leaves a file clinic-tree there, with the way from the build folder to the tree); else root is the prefix it is
+ * installed in. */
 static enum rc find_tree(char root[PATH_CAP], char build[PATH_CAP], struct err *e)
 {
     ssize_t n = readlink("/proc/self/exe", build, PATH_CAP - 1);

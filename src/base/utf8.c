@@ -1,8 +1,8 @@
 /* UTF-8 as in RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 #include "base/text.h"
 
-/* Bytes of the valid sequence at s (at most n), 0 when there is none. A NUL byte ends no sequence early: it is invalid as
- * continuation, so this never reads past the end of a string. */
+/* Bytes of the valid sequence at s (at most n), 0 when there is none. A NUL byte ends no sequence early: it is invalid
+ * as continuation, so this never reads past the end of a string. */
 static size_t decode(const char *s, size_t n, uint32_t *code_point)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

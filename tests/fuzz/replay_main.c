@@ -1,4 +1,5 @@
-/* Feeds files to a fuzz target compiled without the fuzzer, so that every found case is a test: replay FILE|FOLDER... */
+/* Feeds files to a fuzz target compiled without the fuzzer, so that every found case is a test: replay FILE|FOLDER...
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

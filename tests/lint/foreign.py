@@ -15,12 +15,12 @@ OWNERS = {
     "crypt.h": ["src/auth/*"],
     "sodium.h": ["src/auth/*", "src/base/secret.c"],
     "seccomp.h linux/seccomp.h linux/landlock.h": ["src/intake/*"],
-    "uni*.h": ["src/base/text.c"],
+    "uniwidth.h unictype.h unicase.h uninorm.h unistr.h unigbrk.h": ["src/base/text.c"],
     "cairo*.h pango/* qpdf/*": ["src/report/pdf*"],
     "jansson.h": ["include/store.h", "include/station.h", "include/wire.h", "include/auth.h", "include/report.h", "include/mail.h",
                   "include/nn.h", "src/nn/*", "src/store/*", "src/intake/*", "src/auth/*", "src/report/*", "src/station/*",
                   "src/wire/*", "src/ui/*", "src/cli/*", "src/mail/*"],
-    "immintrin.h": ["*_avx2.c", "*_avx512.c", "*_sse41.c", "*_shani.c", "*_avx2.h", "*_avx512.h"],
+    "immintrin.h smmintrin.h": ["*_avx2.c", "*_avx512.c", "*_sse41.c", "*_shani.c", "*_avx2.h", "*_avx512.h"],
     "cpuid.h": ["src/nn/*", "src/image/*", "src/base/*"],
 }
 SYSTEM = """assert.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h setjmp.h signal.h stdalign.h
