@@ -1,5 +1,6 @@
 /* Log: <home>/clinic.log, one line "2026-03-02T10:14:00Z warn mail: ..."; rotated by size. Never patient data, names,
- * passwords or file contents. Before log_open lines are dropped. */
+ * passwords or file contents. Before log_open, and while there is no <home>, lines are dropped. Processes may share it.
+ */
 #ifndef CLINIC_BASE_LOG_H
 #define CLINIC_BASE_LOG_H
 

@@ -24,10 +24,11 @@ size_t utf8_put(char out[4], uint32_t code_point);
 /* Columns of a code point: 0 combining, 1, or 2 wide; the same in every locale. */
 int utf8_columns(uint32_t code_point);
 size_t text_columns(const char *s);
-/* Makes foreign text safe for a terminal: control characters, bidi overrides, zero-width characters (joiners that
- * scripts need stay) and invalid bytes become '?' or U+FFFD (ASCII '?' with ascii_only). Returns dst. */
+/* Makes foreign text safe for a terminal: control characters (line ends and tabs too), bidi overrides, zero-width
+ * characters (joiners that scripts need stay) and towers of accents become '?', invalid bytes U+FFFD. ascii_only, for
+ * terminals without UTF-8: whatever is not ASCII becomes '?'. Never cut inside a character. Returns dst. */
 char *text_safe(char *dst, size_t cap, const char *src, bool ascii_only);
-/* At most columns wide, with "..." or U+2026 at the cut. */
+/* At most columns wide; a cut is shown by "..." when src is ASCII, else by U+2026. Returns dst. */
 char *text_fit(char *dst, size_t cap, const char *src, size_t columns);
 /* Lower case, accents and width variants folded, blanks collapsed: the form names are searched by. */
 char *text_fold(char *dst, size_t cap, const char *src);

@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { DAY_S = 86400 };
@@ -199,43 +200,51 @@ static void blanks(const char **s)
         ++*s;
 }
 
+/* "12/3/2026", "12.3.2026", "12 mar 2026"; the year may be left out. */
+static bool day_first(const char *s, int64_t *year, int64_t *month, int64_t *day)
+{
+    if (!number(&s, 2, day))
+        return false;
+    char mark = *s;
+    if (mark == '/' || mark == '.') {
+        s++;
+        if (!number(&s, 2, month))
+            return false;
+        if (*s == '\0')
+            return true;
+        if (!letter(&s, mark))
+            return false;
+    } else {
+        blanks(&s);
+        if (!month_name(&s, month))
+            return false;
+        blanks(&s);
+        if (*s == '\0')
+            return true;
+    }
+    return digits(&s, 4, year) && *s == '\0';
+}
+
 bool clock_parse_human(const char *s, int64_t now_ms, int64_t *wall_ms)
 {
     time_t now_s = (time_t)(now_ms / 1000);
     struct tm today;
-    if (!localtime_r(&now_s, &today))
-        return false;
-    blanks(&s);
     char text[40];
-    if (!str_copy(text, sizeof(text), s))
+    blanks(&s);
+    if (!localtime_r(&now_s, &today) || !str_copy(text, sizeof(text), s))
         return false;
-    for (size_t n = 0; text[n]; n++)
-        if (text[n] == ' ' && text[n + 1] == '\0')
-            text[n] = '\0', n = (size_t)-1; /* from the start: there may be more blanks */
+    size_t n = strlen(text);
+    while (n > 0 && text[n - 1] == ' ')
+        text[--n] = '\0';
     const char *p = text;
     if (letter(&p, 'T') || letter(&p, 't'))
         return relative_day(p, &today, wall_ms);
-    int64_t year = today.tm_year + 1900, month, day;
-    if (iso_date(&p, &year, &month, &day))
-        return *p == '\0' && local_midnight(year, month, day, wall_ms);
-    p = text;
-    year = today.tm_year + 1900;
-    if (!number(&p, 2, &day))
-        return false;
-    char mark = *p;
-    if (mark == '/' || mark == '.') {
-        p++;
-        if (!number(&p, 2, &month))
-            return false;
-        if (*p && (!letter(&p, mark) || (*p && !digits(&p, 4, &year))))
-            return false;
-    } else {
-        blanks(&p);
-        if (!month_name(&p, &month))
-            return false;
-        blanks(&p);
-        if (*p && !digits(&p, 4, &year))
+    int64_t year, month, day;
+    bool iso = iso_date(&p, &year, &month, &day) && *p == '\0';
+    if (!iso) {
+        year = today.tm_year + 1900;
+        if (!day_first(text, &year, &month, &day) || !date_exists(year, month, day))
             return false;
     }
-    return *p == '\0' && date_exists(year, month, day) && local_midnight(year, month, day, wall_ms);
+    return local_midnight(year, month, day, wall_ms);
 }
