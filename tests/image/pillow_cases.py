@@ -5,6 +5,7 @@ A record: eight little-endian 32-bit numbers (kind, w, h, channels, filter, w2, 
 (w bytes of it), then expected_n bytes. Source pictures of the resize records are made by noise() on both sides.
 """
 import io
+import pathlib
 import random
 import struct
 import sys
@@ -183,6 +184,8 @@ def all_jpeg(out):
     exif = Image.Exif()
     exif[0x0112] = 6
     decode(out, jpeg("RGB", 16, 8, exif=exif.tobytes()))
+    for path in sorted((pathlib.Path(__file__).parent.parent / "golden" / "image").glob("*.jpg")):
+        decode(out, path.read_bytes())  # arithmetic coding, which Pillow does not write
 
 
 def main():
