@@ -60,6 +60,8 @@ struct station {
 /* Settings, loaded on first use. Borrowed, read-only. */
 enum rc station_conf(struct station *st, const struct conf **out, struct err *e) MUST_USE;
 
+/* Checks `given` (object or NULL) against row->args; *out: the checked arguments, owned. */
+enum rc args_check(const struct op_row *row, const json_t *given, int fd, json_t **out, struct err *e) MUST_USE;
 /* Argument readers. The core has checked kinds: a missing optional argument gives the default. */
 const char *arg_text(const struct op_call *c, const char *name, const char *def);
 int64_t arg_int(const struct op_call *c, const char *name, int64_t def);
@@ -71,6 +73,7 @@ enum rc arg_int_in(const struct op_call *c, const char *name, int64_t min, int64
                    struct err *e) MUST_USE;
 /* Tells the caller's job its stage; nothing without a job. */
 void op_stage(const struct op_call *c, const char *stage, int64_t done, int64_t total);
+void job_stage(const struct station_job *job, const char *stage, int64_t done, int64_t total); /* job may be NULL */
 
 /* json_pack with a checked result: NULL becomes ERR_MEMORY. */
 enum rc answer_set(struct op_call *c, json_t *owned, struct err *e) MUST_USE;

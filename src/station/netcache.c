@@ -1,0 +1,340 @@
+/* Open networks of this process. */
+#include "station/netcache.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "intake.h"
+#include "station/pattern.h"
+#include "station/stamp.h"
+#include "station/worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct netcache {
+    pthread_mutex_t lock;
+    struct network *first;
+};
+
+enum rc netcache_open(struct netcache **out, struct err *e)
+{
+    *out = mem_zalloc(1, sizeof(**out), e);
+    if (!*out)
+        return RC_FAILED;
+    if (pthread_mutex_init(&(*out)->lock, NULL)) {
+        mem_free(*out);
+        *out = NULL;
+        return err_set(e, ERR_MEMORY, "no memory for a lock");
+    }
+    return RC_OK;
+}
+
+static void network_free(struct network *n)
+{
+    if (!n)
+        return;
+    nn_net_close(n->net);
+    passport_free(n->own_passport);
+    mem_free(n->path);
+    mem_free(n);
+}
+
+void netcache_close(struct netcache *cache)
+{
+    if (!cache)
+        return;
+    while (cache->first) {
+        struct network *n = cache->first;
+        cache->first = n->next;
+        network_free(n);
+    }
+    pthread_mutex_destroy(&cache->lock);
+    mem_free(cache);
+}
+
+enum rc isa_of_text(const char *text, enum nn_isa *out, struct err *e)
+{
+    *out = nn_isa_best();
+    if (!text)
+        return RC_OK;
+    if (!nn_isa_find(text, out))
+        return err_set(e, ERR_VALUE, "isa: '%.40s' is not scalar, avx2 or avx512", text);
+    if (!nn_isa_usable(*out))
+        return err_set(e, ERR_VALUE, "isa: this processor has no %s", nn_isa_name(*out));
+    return RC_OK;
+}
+
+static uint64_t shapes_hash(const struct network_spec *s)
+{
+    uint64_t h = 14695981039346656037u;
+    for (int32_t i = 0; s->input_shape && i < s->input_shape_n; i++)
+        for (int32_t k = -1; k < s->input_shape[i].rank; k++)
+            h = (h ^ (uint64_t)(uint32_t)(k < 0 ? s->input_shape[i].rank : s->input_shape[i].dim[k])) * 1099511628211u;
+    return h;
+}
+
+/* sha256 of the sealed copy and, when asked, the neutral form. */
+static enum rc take_in(const struct conf *conf, struct network *n, bool import, int *ir_fd, struct err *e)
+{
+    struct intake_file f;
+    enum rc rc = intake_open_network(n->path, (uint64_t)conf_int(conf, CONF_ID_max_model_mb) << 20, &f, e);
+    if (rc)
+        return rc;
+    str_copy(n->sha256, sizeof(n->sha256), f.sha256);
+    if (import)
+        rc = intake_import_network(conf, &f, NULL, ir_fd, e);
+    intake_close(&f);
+    return rc;
+}
+
+/* Opens the packed form, makes it when absent. cache "" means that nothing can be written: packed in memory. */
+static enum rc open_packed(const struct conf *conf, struct network *n, const char *cache, const struct nn_build *b,
+                           char *packed_name, size_t cap, struct err *e)
+{
+    char packed[4096] = "";
+    int ir_fd = -1;
+    enum rc rc = RC_OK;
+    if (*n->sha256 == '\0') {
+        /* The stamp knows nothing: hash, and import at once unless a packed form is already there. */
+        rc = take_in(conf, n, false, &ir_fd, e);
+        if (rc)
+            return rc;
+    }
+    nn_packed_name(packed_name, cap, n->sha256, b);
+    if (*cache && path_join(packed, sizeof(packed), cache, packed_name, e))
+        return RC_INPUT;
+    struct err absent = {0};
+    if (*cache && nn_net_open(packed, b, &n->net, &absent) == RC_OK)
+        return RC_OK;
+    n->first_use = true;
+    rc = take_in(conf, n, true, &ir_fd, e);
+    if (rc)
+        return rc;
+    nn_packed_name(packed_name, cap, n->sha256, b);
+    if (*cache) {
+        struct err full = {0};
+        rc = path_join(packed, sizeof(packed), cache, packed_name, e);
+        if (!rc && nn_net_pack(ir_fd, packed, b, &full) == RC_OK)
+            rc = nn_net_open(packed, b, &n->net, e);
+        else if (!rc && full.code != ERR_DISK)
+            rc = err_set(e, full.code, "%s", full.msg);
+    }
+    if (!rc && !n->net)
+        rc = nn_net_load(ir_fd, b, &n->net, e);
+    close(ir_fd);
+    return rc;
+}
+
+static bool has_free_dims(const struct nn_info *info)
+{
+    for (int32_t i = 0; i < info->input_n; i++)
+        for (int32_t k = 0; k < info->input_declared[i].rank; k++)
+            if (info->input_declared[i].dim[k] < 0)
+                return true;
+    return false;
+}
+
+/* A picture network with free height and width runs at the passport's size, 224 x 224 without one. */
+static bool picture_shape(const struct network *n, struct nn_shape *out)
+{
+    const struct nn_info *info = nn_net_info(n->net);
+    if (info->input_n != 1 || info->input_declared[0].rank != 3 || !has_free_dims(info))
+        return false;
+    const struct image_recipe *r = n->own_passport ? &n->own_passport->recipe : NULL;
+    int32_t want[3] = {r ? r->height_px : 224, r ? r->width_px : 224, r ? r->channels : 3};
+    *out = info->input_declared[0];
+    for (int32_t k = 0; k < 3; k++)
+        if (out->dim[k] < 0)
+            out->dim[k] = want[k];
+    return true;
+}
+
+enum rc golden_check(const struct passport *p, const struct nn_net *net, struct nn_pool *pool, int32_t *cases,
+                     double *max_diff, struct err *e)
+{
+    struct network view = {.net = (struct nn_net *)(uintptr_t)net, .info = nn_net_info(net)};
+    struct worker w = {.pool = pool, .threads = -1};
+    enum rc rc = RC_OK;
+    *cases = 0;
+    *max_diff = 0;
+    if (p->golden_n == 0)
+        return RC_OK;
+    rc = worker_bind_pool(&w, &view, e);
+    for (int32_t i = 0; !rc && i < p->golden_n; i++) {
+        const struct passport_golden *g = &p->golden[i];
+        if (!pattern_fill(g->pattern, 0, w.in[0], w.in_n[0])) {
+            rc = err_set(e, ERR_MODEL_PASSPORT, "golden pattern '%s' is not known", g->pattern);
+            break;
+        }
+        rc = worker_forward(&w, NULL, e);
+        for (size_t k = 0; !rc && k < w.out_n[0]; k++) {
+            double want = json_number_value(json_array_get(g->output, k)), got = (double)w.out[0][k];
+            double diff = fabs(got - want);
+            *max_diff = fmax(*max_diff, diff);
+            if (!(diff <= g->tolerance)) /* NaN too */
+                rc = err_set(e, ERR_MODEL_GOLDEN, "golden vector %s of %.60s: output %zu is %.7g, expected %.7g", g->pattern,
+                             p->id, k, got, want);
+        }
+        *cases += !rc;
+    }
+    worker_unbind(&w);
+    return rc;
+}
+
+/* The passport's claims: that this is its file, that shapes fit, that the numbers reproduce (once per packed form). */
+static enum rc verify(struct network *n, struct stamp *stamp, const char *packed_name, bool *stamp_changed, struct err *e)
+{
+    const struct passport *p = n->own_passport;
+    enum rc rc = passport_fits(p, n->info, e);
+    if (rc || stamp_verified(stamp, packed_name))
+        return rc;
+    struct nn_pool *pool;
+    int32_t cases;
+    double diff;
+    n->first_use = true;
+    rc = nn_pool_new(processors() < 4 ? processors() : 4, &pool, e);
+    if (rc)
+        return rc;
+    rc = golden_check(p, n->net, pool, &cases, &diff, e);
+    nn_pool_free(pool);
+    if (!rc)
+        rc = stamp_add_verified(stamp, packed_name, e);
+    *stamp_changed = true;
+    return rc;
+}
+
+static enum rc load_passport(struct network *n, struct err *e)
+{
+    char path[4096];
+    size_t stem = strlen(n->path) - strlen(path_ext(n->path));
+    if (!str_format(path, sizeof(path), "%.*sjson", (int)stem, n->path))
+        return err_set(e, ERR_VALUE, "path is longer than %zu bytes", sizeof(path));
+    if (access(path, F_OK))
+        return RC_OK;
+    return passport_load(path, &n->own_passport, e);
+}
+
+/* Everything about one network: passport, sha256, packed form, checks. */
+static enum rc network_load(struct station *st, struct network *n, const struct network_spec *spec, struct err *e)
+{
+    const struct conf *conf;
+    struct stat st_file;
+    struct stamp stamp = {0};
+    char cache[4096], packed_name[256];
+    bool stamp_changed = false;
+    enum rc rc = station_conf(st, &conf, e);
+    if (rc)
+        return rc;
+    if (stat(n->path, &st_file))
+        return err_sys(e, ERR_MODEL_MISSING, errno, "Model file not found at %s", n->path);
+    if (cache_dir(cache, sizeof(cache), NULL))
+        cache[0] = '\0';
+    stamp_of_stat(&st_file, n->stamp);
+    stamp_load(cache, n->path, &st_file, &stamp);
+    memcpy(n->sha256, stamp.sha256, sizeof(n->sha256));
+    rc = load_passport(n, e);
+    struct nn_shape picture;
+    struct nn_build build = {.isa = spec->isa, .input_shape = spec->input_shape, .input_shape_n = spec->input_shape_n};
+    if (!rc)
+        rc = open_packed(conf, n, cache, &build, packed_name, sizeof(packed_name), e);
+    if (!rc && !spec->input_shape && picture_shape(n, &picture)) {
+        nn_net_close(n->net);
+        n->net = NULL;
+        build.input_shape = &picture;
+        build.input_shape_n = 1;
+        rc = open_packed(conf, n, cache, &build, packed_name, sizeof(packed_name), e);
+    }
+    if (!rc && !str_eq(stamp.sha256, n->sha256)) {
+        memcpy(stamp.sha256, n->sha256, sizeof(stamp.sha256));
+        stamp_changed = true;
+    }
+    if (!rc)
+        n->info = nn_net_info(n->net);
+    if (!rc && n->own_passport && !str_eq(n->own_passport->sha256, n->sha256))
+        rc = err_set(e, ERR_MODEL_PASSPORT, "sha256 of %.120s is not the one in its passport", path_base(n->path));
+    if (!rc && n->own_passport && !spec->input_shape)
+        rc = verify(n, &stamp, packed_name, &stamp_changed, e);
+    if (!rc && !n->own_passport) {
+        struct err not_a_picture = {0};
+        if (passport_assume(n->info, n->id, n->sha256, &n->own_passport, &not_a_picture) && not_a_picture.rc == RC_FAILED)
+            rc = err_set(e, not_a_picture.code, "%s", not_a_picture.msg);
+    }
+    n->passport = n->own_passport;
+    if (*cache && stamp_changed && *stamp.sha256 && (!rc || e->code != ERR_MODEL_GOLDEN))
+        stamp_save(cache, n->path, &stamp);
+    stamp_fini(&stamp);
+    return rc;
+}
+
+static bool still_there(const struct network *n)
+{
+    struct stat st;
+    uint64_t now[STAMP_FIELDS];
+    if (stat(n->path, &st))
+        return false;
+    stamp_of_stat(&st, now);
+    return memcmp(now, n->stamp, sizeof(now)) == 0;
+}
+
+static enum rc network_new(struct station *st, const char *model, const struct network_spec *spec, struct network **out,
+                           struct err *e)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    bool is_id;
+    enum rc rc = netcache_path(model, path, sizeof(path), &is_id, e);
+    if (rc)
+        return rc;
+    struct network *n = mem_zalloc(1, sizeof(*n), e);
+    if (!n)
+        return RC_FAILED;
+    n->isa = spec->isa;
+    n->shape_hash = shapes_hash(spec);
+    n->path = realpath(path, real) ? mem_strdup(real, e) : NULL;
+    if (!str_copy(n->model, sizeof(n->model), model))
+        rc = err_set(e, ERR_VALUE, "model name is longer than %zu bytes", sizeof(n->model));
+    if (!rc && !n->path)
+        rc = model_missing(model, path, is_id, e);
+    if (!rc) {
+        const char *base = path_base(n->path);
+        size_t stem = strlen(base) - strlen(path_ext(base));
+        str_format(n->id, sizeof(n->id), "%.*s", (int)(stem > 1 && base[stem - 1] == '.' ? stem - 1 : stem), base);
+        text_safe(n->id, sizeof(n->id), n->id, true);
+        rc = network_load(st, n, spec, e);
+    }
+    if (rc)
+        network_free(n);
+    else
+        *out = n;
+    return rc;
+}
+
+enum rc netcache_get(struct station *st, const struct network_spec *spec, const struct network **out, struct err *e)
+{
+    *out = NULL;
+    const struct conf *conf;
+    enum rc rc = station_conf(st, &conf, e);
+    if (rc)
+        return rc;
+    const char *model = spec->model ? spec->model : conf_text(conf, CONF_ID_default_model);
+    struct netcache *cache = st->nets;
+    uint64_t hash = shapes_hash(spec);
+    pthread_mutex_lock(&cache->lock);
+    for (struct network *n = cache->first; n && !*out; n = n->next)
+        if (str_eq(n->model, model) && n->isa == spec->isa && n->shape_hash == hash && still_there(n))
+            *out = n;
+    if (!*out) {
+        struct network *n = NULL;
+        rc = network_new(st, model, spec, &n, e);
+        if (!rc) {
+            n->next = cache->first;
+            cache->first = n;
+            *out = n;
+        }
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return rc;
+}
