@@ -99,8 +99,7 @@ static void safe_keeps_names(void **state)
     (void)state;
     static const char *const names[] = {
         "OKELLO Grace",
-        "M\xc3\xbcller-L\xc3\xbc"
-        "denscheidt",
+        "M\xc3\xbcller",
         "\xd0\x98\xd0\xb2\xd0\xb0\xd0\xbd",
         "\xe5\xbc\xa0\xe4\xbc\x9f",
         "e\xcc\x81",
