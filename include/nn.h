@@ -23,6 +23,7 @@ struct nn_build {
     enum nn_isa isa;
     const struct nn_shape *input_shape; /* per input, replaces free dims; NULL: free dims become 10 */
     int32_t input_shape_n;
+    bool plain; /* no graph passes, no fast kernels: the reference that tests compare with */
 };
 /* "<sha256>-<isa>-<format>[-<shape hash>].nn"; the caller puts it into the cache folder. */
 void nn_packed_name(char *dst, size_t cap, const char *sha256, const struct nn_build *b);

@@ -18,12 +18,18 @@ struct nn_operand {
 };
 /* Arena tensors are followed by at least 64 readable bytes. */
 
+struct nn_carry;
 struct nn_env {             /* one run */
     float *arena;
     const float *packed;
     const float *const *input;
     float *const *output;
     float *const *scratch;  /* per worker, as many bytes as nn_want_scratch asked for, 64-byte aligned */
+    struct nn_carry *carry; /* per worker */
+};
+/* Lets a tile reuse what the same worker's previous tile of the same step left in its scratch (rows that overlap). */
+struct nn_carry {
+    _Alignas(64) int32_t tile; /* set by the tile function; -1 at the start of each step */
 };
 struct nn_step;
 typedef void nn_tile_fn(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker);
