@@ -38,4 +38,4 @@ isa_sse41 := -msse4.1
 isa_of = $(strip $(foreach i,avx2 avx512 sse41,$(if $(filter %_$(i).c,$(1)),$(i))))
 # Contraction to FMA is left to the kernels that write it out themselves, so that every other sum is the same everywhere.
 source_flags = $(if $(call isa_of,$(1)),$(KERNEL_OPT) $(isa_$(call isa_of,$(1))),-ffp-contract=off \
-	$(if $(filter src/nn/kernel/%,$(1)),$(KERNEL_OPT),$(OPT)))
+	$(if $(filter src/nn/kernel/% src/nn/op/%,$(1)),$(KERNEL_OPT),$(OPT)))

@@ -56,7 +56,8 @@ struct ir_window {   /* convolutions and pooling over `spatial` axes just before
 };
 struct ir_conv { struct ir_window w; int32_t groups, has_bias; struct ir_act act; };
 /* CONV   w0 [k..., Cin/groups, Cout], w1 bias [Cout].   DWCONV  w0 [k..., Cin, mult], w1 bias [Cin*mult].
- * act is the fused activation: importers emit LINEAR and a separate ACT node; the planner fuses. */
+ * act is the fused activation: importers emit LINEAR and a separate ACT node; the planner fuses. A second input of CONV
+ * (planner only) is added before act. */
 struct ir_conv_transpose { struct ir_window w; int32_t has_bias, output_padding[IR_SPATIAL_MAX], has_output_padding; };
 /* w0 [k..., Cout, Cin] (Keras order), w1 bias [Cout]; output size by Keras' deconv_output_length. */
 struct ir_local { struct ir_window w; int32_t has_bias, implementation; };
@@ -71,7 +72,7 @@ struct ir_affine { int32_t axis; };                                /* y = x*w0[c
 enum ir_norm_kind { IR_NORM_LAYER, IR_NORM_GROUP, IR_NORM_UNIT };
 struct ir_norm { int32_t kind, axes_mask, groups, axis, has_scale, has_offset; float eps; };
 /* LAYER: over axes_mask, gamma/beta have the shape of those axes. GROUP: channels on `axis` in `groups`, statistics over all
- * other trailing axes and the group. UNIT: x / sqrt(max(sum x^2, eps)) over axes_mask. Weights: [w scale], [w offset]. */
+ * axes in axes_mask (0: all axes; axis itself may be in it or not) and the group. UNIT: x / sqrt(max(sum x^2, eps)) over axes_mask. Weights: [w scale], [w offset]. */
 enum ir_binary_fn { IR_ADD, IR_SUB, IR_MUL, IR_DIV, IR_MAX, IR_MIN, IR_AVG, IR_POW, IR_SQDIFF, IR_FLOORDIV };
 struct ir_binary { int32_t fn, has_scalar, scalar_first; float scalar; struct ir_act act; };
 /* in: 2..n tensors, NumPy broadcasting (shorter shapes get leading 1s), folded left to right (AVG: sum / n); or 1 tensor and the
@@ -83,7 +84,9 @@ struct ir_reshape { struct ir_shape to; };                         /* at most on
 struct ir_permute { int32_t perm[IR_RANK_MAX]; };                  /* out axis i is in axis perm[i] */
 struct ir_pad_attr { int32_t before[IR_RANK_MAX], after[IR_RANK_MAX]; float value; };
 struct ir_slice { int32_t begin[IR_RANK_MAX], end[IR_RANK_MAX], step[IR_RANK_MAX], full_mask, drop_mask, from_end_mask; };
-/* full_mask bit: whole axis; drop_mask: axis of size 1 removed afterwards; from_end_mask bit i: end[i] counts from the end. */
+/* Python's x[begin:end:step]: negative numbers count from the end, what lies beyond the axis is clamped (INT32_MAX or INT32_MIN
+ * for an end that is absent), step 0 reads as 1, negative steps walk back. full_mask bit: begin and end absent; from_end_mask
+ * bit i: the slice ends end[i] >= 0 elements before the end (cropping); drop_mask: axis of size 1 removed afterwards. */
 enum ir_resize_fn { IR_RESIZE_NEAREST, IR_RESIZE_BILINEAR, IR_RESIZE_BICUBIC, IR_RESIZE_AREA, IR_RESIZE_LANCZOS3, IR_RESIZE_LANCZOS5,
                     IR_RESIZE_GAUSSIAN, IR_RESIZE_MITCHELL };
 struct ir_resize { int32_t fn, size[2], factor[2], crop_to_aspect, keras3; }; /* size, or factor (UpSampling2D) when size is 0; tf.image.resize v2 */
@@ -179,7 +182,7 @@ struct ir_map { void *base; size_t bytes; const float *weights; };
 enum rc ir_read(int fd, struct ir_graph *g, struct ir_map *map, struct err *e) MUST_USE;
 void ir_unmap(struct ir_map *map);
 
-/* Shape inference of one node: in/out shapes by value; free dims propagate as -1. Checks weights against shapes
+/* Checks the attributes and counts of one node, then infers its shapes: in/out shapes by value; free dims propagate as -1. Checks weights against shapes
  * (MODEL_SHAPE "shape of 'conv1/kernel' is [3,3,3,16], expected [3,3,4,16]"). Implemented per operation in nn/op/. */
 enum rc ir_infer_node(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in, struct ir_shape *out,
                       struct err *e) MUST_USE;

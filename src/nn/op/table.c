@@ -1,0 +1,42 @@
+/* The table of operations, and inference of one node by it. */
+#include "nn/op/op.h"
+
+const struct nn_op nn_ops[IR_OP_N] = {
+#define IR_OP(id, op_name, attr, in_min, in_max, out_max, w_min, w_max)                                                \
+    [IR_##id] = {.name = op_name, .infer = op_infer_##id, .check = op_check_##id},
+#include "nn/ir_ops.def"
+#undef IR_OP
+};
+
+static const struct counts {
+    int32_t in_min, in_max, out_max, w_min, w_max; /* in_max -1: any */
+} limits[IR_OP_N] = {
+#define IR_OP(id, name, attr, in_min, in_max, out_max, w_min, w_max) [IR_##id] = {in_min, in_max, out_max, w_min, w_max},
+#include "nn/ir_ops.def"
+#undef IR_OP
+};
+
+enum rc ir_infer_node(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in,
+                      struct ir_shape *out, struct err *e)
+{
+    if (n->op < 0 || n->op >= IR_OP_N) {
+        return err_set(e, ERR_MODEL_CONFIG, "operation %d is unknown", (int)n->op);
+    }
+    const struct counts *c = &limits[n->op];
+    if (n->in_n < c->in_min || (c->in_max >= 0 && n->in_n > c->in_max) || n->out_n < 1 || n->out_n > c->out_max ||
+        n->w_n < c->w_min || n->w_n > c->w_max) {
+        return op_fail(g, n, e, ERR_MODEL_CONFIG, "%s with %d inputs, %d outputs and %d weights",
+                       ir_op_name((enum ir_op)n->op), (int)n->in_n, (int)n->out_n, (int)n->w_n);
+    }
+    enum rc rc = nn_ops[n->op].check(g, n, e);
+    for (int32_t i = 0; rc == RC_OK && i < n->in_n; i++) {
+        rc = op_shape_check(g, n, &in[i], e);
+    }
+    if (rc == RC_OK) {
+        rc = nn_ops[n->op].infer(g, n, in, out, e);
+    }
+    for (int32_t i = 0; rc == RC_OK && i < n->out_n; i++) {
+        rc = op_shape_check(g, n, &out[i], e);
+    }
+    return rc;
+}
