@@ -1,0 +1,138 @@
+/* What surrounds a screen: tabs and who, patient banner, message, keys. The same places everywhere. */
+#include "ui/app_priv.h"
+#include <stdio.h>
+#include <string.h>
+
+static void draw_who(struct app *a, const struct pane *p)
+{
+    char who[200];
+    if (!a->token)
+        str_copy(who, sizeof who, a->site_name);
+    else if (p->cols < 60)
+        str_copy(who, sizeof who, a->username);
+    else
+        str_format(who, sizeof who, "%s %s", a->username, a->role_text);
+    pane_right(p, 0, STYLE_TEXT, who);
+}
+
+static void draw_tabs(struct app *a, const struct pane *p)
+{
+    bool narrow = p->cols < 80;
+    int col = 0, number = 0;
+    const struct screen_row *here = NULL;
+    for (int i = 0; i < a->depth; i++)
+        if (a->stack[i].row->tab)
+            here = a->stack[i].row;
+    if (!a->token || !narrow)
+        col = pane_text(p, 0, 0, STYLE_TITLE, "clinic") + 1;
+    for (int order = 1; a->token && order < 20; order++)
+        for (size_t i = 0; i < screens_n; i++) {
+            const struct screen_row *row = screens[i];
+            if (row->tab != order || !(row->roles & (int)a->view.role_bit))
+                continue;
+            bool on = row == here;
+            number++;
+            if (on)
+                col += pane_printf(p, 0, col, STYLE_TAB_ON, "[%d %s]", number, row->title);
+            else if (narrow)
+                col += pane_printf(p, 0, col, STYLE_TAB, " %d", number);
+            else
+                col += pane_printf(p, 0, col, STYLE_TAB, " %d %s", number, row->title);
+        }
+}
+
+static void draw_message(struct app *a, const struct pane *p)
+{
+    int64_t left_s = a->idle_warned_s;
+    if (left_s) {
+        pane_printf(p, 0, 0, STYLE_WARN, "No key for a while: the screen locks in %lld s", (long long)left_s);
+    } else if (a->view.busy && a->stage[0]) {
+        if (a->view.total > 1)
+            pane_printf(p, 0, 0, STYLE_TEXT, "%s ... %lld of %lld   Ctrl-C stops", a->stage, (long long)a->view.done,
+                        (long long)a->view.total);
+        else
+            pane_printf(p, 0, 0, STYLE_TEXT, "%s ...   Ctrl-C stops", a->stage);
+    } else if (a->message_n && a->message_shown) {
+        const struct message *m = &a->message[(a->message_n - 1) % APP_MESSAGES];
+        pane_field(p, 0, 0, p->cols, m->style, m->text);
+    }
+}
+
+static bool in_key_bar(enum action act)
+{
+    const char *group = actions[act].group;
+    return str_eq(group, "work") || str_eq(group, "send") || str_eq(group, "view") || act == ACT_OPEN ||
+           act == ACT_MARK || act == ACT_SEARCH || act == ACT_BACK;
+}
+
+/* Order of the bar: what one came for first. */
+static const char *const bar_groups[] = {"move", "work", "send", "view"};
+
+static void first_word(char *dst, size_t cap, const char *words)
+{
+    str_copy(dst, cap, words);
+    *strchrnul(dst, ' ') = 0;
+}
+
+static void draw_keys(struct app *a, const struct pane *p)
+{
+    const struct screen *s = app_top_const(a);
+    static const char tail[] = "? help";
+    int col = 0, room = p->cols - (int)sizeof tail;
+    if (a->overlay.kind != OVERLAY_NONE) {
+        pane_text(p, 0, 0, STYLE_TEXT,
+                  a->overlay.kind == OVERLAY_CONFIRM ? "y yes   n no   Esc no" : "Enter do it   Esc leave");
+        return;
+    }
+    for (size_t group = 0; group < ARRAY_N(bar_groups); group++)
+        for (enum action act = ACT_NONE + 1; act < ACT_N; act++) {
+            if (!str_eq(actions[act].group, bar_groups[group]) || !in_key_bar(act) || !s->row->can ||
+                !s->row->can(a, s->state, act))
+                continue;
+            char label[16], key[16] = "";
+            first_word(key, sizeof key, actions[act].keys);
+            str_copy(label, sizeof label, actions[act].name);
+            int width = (int)(strlen(key) + 1 + strlen(label) + 2);
+            if (col + width > room)
+                break;
+            col += pane_text(p, 0, col, STYLE_KEY, key);
+            col += 1 + pane_text(p, 0, col + 1, STYLE_TEXT, label) + 2;
+        }
+    pane_right(p, 0, STYLE_TEXT, tail);
+}
+
+void app_draw(struct app *a)
+{
+    struct grid *g = &a->grid;
+    grid_clear(g);
+    struct pane all = pane_all(g);
+    if (g->rows < MIN_ROWS || g->cols < MIN_COLS) {
+        pane_printf(&all, 0, 0, STYLE_TEXT, "%dx%d is too small", g->cols, g->rows);
+        pane_text(&all, 1, 0, STYLE_TEXT, "needs 40x12");
+        return;
+    }
+    if (a->locked) {
+        lock_draw(a, &all);
+        return;
+    }
+    struct pane top = pane_sub(&all, 0, 0, 1, g->cols), keys = pane_sub(&all, g->rows - 1, 0, 1, g->cols - 1);
+    struct pane message = pane_sub(&all, g->rows - 2, 0, 1, g->cols);
+    int head = 1;
+    draw_tabs(a, &top);
+    draw_who(a, &top);
+    if (a->patient_id) {
+        struct pane banner = pane_sub(&all, 1, 0, 1, g->cols);
+        pane_field(&banner, 0, 0, g->cols, STYLE_BANNER, a->patient_line);
+        head = 2;
+    }
+    struct pane body = pane_sub(&all, head, 0, g->rows - head - 2, g->cols);
+    struct screen *s = app_top(a);
+    if (s && s->row->layout)
+        s->row->layout(s->state, &a->view, body.rows, body.cols);
+    if (s)
+        s->row->draw(s->state, &a->view, &body);
+    draw_message(a, &message);
+    if (s)
+        draw_keys(a, &keys);
+    overlay_draw(a, &body, &message);
+}

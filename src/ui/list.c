@@ -1,0 +1,160 @@
+#include "ui/list.h"
+#include "base/text.h"
+#include <string.h>
+
+enum { NARROW_COLS = 100, WINDOW_ROWS = 100 };
+
+void list_fini(struct list *l)
+{
+    json_decref(l->rows);
+    *l = (struct list){0};
+}
+
+static int64_t loaded(const struct list *l)
+{
+    return (int64_t)json_array_size(l->rows);
+}
+
+void list_take(struct list *l, json_t *answer, int64_t offset)
+{
+    json_t *rows = json_object_get(answer, "results"), *count = json_object_get(answer, "count");
+    json_decref(l->rows);
+    l->rows = json_incref(rows);
+    l->offset = offset;
+    l->total = json_is_integer(count) ? json_integer_value(count) : offset + loaded(l);
+    list_go(l, l->cursor);
+}
+
+json_t *list_at(const struct list *l, int64_t position)
+{
+    return position < l->offset ? NULL : json_array_get(l->rows, (size_t)(position - l->offset));
+}
+
+json_t *list_current(const struct list *l)
+{
+    return list_at(l, l->cursor);
+}
+
+void list_go(struct list *l, int64_t position)
+{
+    int64_t shown = l->page_rows > 0 ? l->page_rows : 1;
+    if (position >= l->total)
+        position = l->total - 1;
+    if (position < 0)
+        position = 0;
+    l->cursor = position;
+    if (l->cursor < l->top)
+        l->top = l->cursor;
+    if (l->cursor >= l->top + shown)
+        l->top = l->cursor - shown + 1;
+    if (l->top > l->total - shown)
+        l->top = l->total - shown;
+    if (l->top < 0)
+        l->top = 0;
+}
+
+void list_fit(struct list *l, int rows)
+{
+    l->page_rows = rows > 1 ? rows - 1 : 1;
+    list_go(l, l->cursor);
+}
+
+void list_move(struct list *l, int64_t delta)
+{
+    list_go(l, l->cursor + delta);
+}
+
+bool list_wants(const struct list *l, int64_t *offset, int64_t *count)
+{
+    int64_t last = l->top + (l->page_rows > 0 ? l->page_rows : 1) - 1;
+    if (last >= l->total)
+        last = l->total - 1;
+    if (l->total == 0 || (list_at(l, l->top) && list_at(l, last)))
+        return false;
+    int64_t from = l->cursor - WINDOW_ROWS / 2;
+    *offset = from > 0 ? from : 0;
+    *count = WINDOW_ROWS;
+    return true;
+}
+
+static int mark_at(const struct list *l, int64_t id)
+{
+    for (int i = 0; i < l->marks_n; i++)
+        if (l->marks[i] == id)
+            return i;
+    return -1;
+}
+
+bool list_marked(const struct list *l, int64_t id)
+{
+    return mark_at(l, id) >= 0;
+}
+
+void list_mark(struct list *l, int64_t id, bool on)
+{
+    int at = mark_at(l, id);
+    if (on && at < 0 && l->marks_n < LIST_MARKS_MAX)
+        l->marks[l->marks_n++] = id;
+    else if (!on && at >= 0)
+        l->marks[at] = l->marks[--l->marks_n];
+}
+
+/* Width a column gets: fixed ones what they ask for, the one with 0 what is left. */
+static int column_width(const struct list_column *c, int n, int i, int cols)
+{
+    int used = 2, width = cols < NARROW_COLS && c[i].narrow_width ? c[i].narrow_width : c[i].width;
+    if (width != 0)
+        return width;
+    for (int k = 0; k < n; k++) {
+        int w = cols < NARROW_COLS && c[k].narrow_width ? c[k].narrow_width : c[k].width;
+        used += w > 0 ? w + 1 : 0;
+    }
+    return cols - used > 4 ? cols - used : 4;
+}
+
+static void draw_row(const struct list *l, const struct pane *p, int row, int64_t position,
+                     const struct list_column *columns, int n, bool active)
+{
+    json_t *item = list_at(l, position);
+    int64_t id = json_integer_value(json_object_get(item, "id"));
+    bool marked = item && list_marked(l, id);
+    int col = 2;
+    if (active)
+        pane_fill(p, row, 0, 1, p->cols, ' ', STYLE_SELECTED);
+    pane_text(p, row, 0, active ? STYLE_SELECTED : STYLE_TEXT, active ? ">" : " ");
+    pane_text(p, row, 1, active ? STYLE_SELECTED : STYLE_MARKED, marked ? "*" : " ");
+    for (int i = 0; i < n; i++) {
+        char text[256] = "";
+        int width = column_width(columns, n, i, p->cols);
+        if (width < 0)
+            continue;
+        if (item)
+            columns[i].text(item, text, sizeof text);
+        else if (i == 0)
+            str_copy(text, sizeof text, "...");
+        enum style s = item && columns[i].style ? columns[i].style(item) : marked ? STYLE_MARKED : STYLE_TEXT;
+        pane_field(p, row, col, width, active ? STYLE_SELECTED : s, text);
+        col += width + 1;
+    }
+}
+
+void list_draw(const struct list *l, const struct pane *p, const struct list_column *columns, int n, int sorted,
+               bool descending, bool focused)
+{
+    int col = 2;
+    for (int i = 0; i < n; i++) {
+        char title[64];
+        int width = column_width(columns, n, i, p->cols);
+        if (width < 0)
+            continue;
+        str_format(title, sizeof title, "%s%s", columns[i].title, i != sorted ? "" : descending ? " v" : " ^");
+        pane_field(p, 0, col, width, STYLE_TITLE, title);
+        col += width + 1;
+    }
+    for (int row = 1; row < p->rows && l->top + row - 1 < l->total; row++)
+        draw_row(l, p, row, l->top + row - 1, columns, n, l->top + row - 1 == l->cursor);
+    if (focused)
+        pane_cursor(p, (int)(l->cursor - l->top) + 1, 0, false);
+    if (l->total == 0)
+        pane_text(p, 1, 2, STYLE_DIM, l->rows ? "Nothing here" : "Reading ...");
+}
