@@ -52,6 +52,7 @@ void station_answer_fini(struct station_answer *a);
 struct station;
 struct station_options {
     bool read_only;
+    int64_t start_ns; /* monotonic time at which this process began, for `clinic bench`; 0: unknown */
     bool background; /* start the mail worker (screens, serve); commands flush on request */
 };
 /* Cheap: opens nothing until an operation needs it (store, networks, cage). Thread-safe calls. */
