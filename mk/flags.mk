@@ -35,7 +35,8 @@ LDFLAGS_ALL = -pthread $(HARDEN_LD) $(SAN_FLAGS) $(LDFLAGS)
 isa_avx2 := -mavx2 -mfma -mf16c
 isa_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
 isa_sse41 := -msse4.1
-isa_of = $(strip $(foreach i,avx2 avx512 sse41,$(if $(filter %_$(i).c,$(1)),$(i))))
+isa_shani := -msha -msse4.1
+isa_of = $(strip $(foreach i,avx2 avx512 sse41 shani,$(if $(filter %_$(i).c,$(1)),$(i))))
 # Contraction to FMA is left to the kernels that write it out themselves, so that every other sum is the same everywhere.
 source_flags = $(if $(call isa_of,$(1)),$(KERNEL_OPT) $(isa_$(call isa_of,$(1))),-ffp-contract=off \
 	$(if $(filter src/nn/kernel/% src/nn/op/%,$(1)),$(KERNEL_OPT),$(OPT)))

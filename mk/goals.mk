@@ -50,7 +50,7 @@ format:
 CLANG_FLAGS = -std=c17 $(CPPFLAGS_ALL) $(cflags_src/report) $(cflags_src/nn/import) $(cflags_src/nn/kernel)
 tidy:
 	@for f in $(TIDY_FILES); do echo "$$f"; done | \
-		xargs -P $(JOBS) -n 4 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- $(CLANG_FLAGS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl 2>/dev/null' tidy
+		xargs -P $(JOBS) -n 1 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- $(CLANG_FLAGS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl 2>/dev/null' tidy
 TIDY_FILES ?= $(shell find src -name '*.c')
 
 cppcheck:

@@ -200,7 +200,7 @@ static enum rc load_file(struct conf *c, struct err *e)
         rc = read_file(path, &text, &n, e);
     if (!rc && memchr(text ? text : "", '\0', n))
         rc = err_set(e, ERR_VALUE, "%s holds a zero byte", path_base(path));
-    for (size_t at = 0; !rc && at < n;) {
+    for (size_t at = 0; !rc && text && at < n;) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t line_n = end ? (size_t)(end - text) - at : n - at;
         rc = take_line(c, path, ++line_no, text + at, line_n, e);
@@ -278,7 +278,7 @@ static enum rc save(enum conf_id id, const char *value, struct err *e)
     enum rc rc = conf_path(path, e);
     if (!rc)
         rc = read_file(path, &text, &n, e);
-    for (size_t at = 0; !rc && at < n;) {
+    for (size_t at = 0; !rc && text && at < n;) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t line_n = end ? (size_t)(end - text) - at : n - at;
         char name[64], old[VALUE_CAP];

@@ -135,6 +135,7 @@ static void cut_base(char *path)
  * installed in. */
 static enum rc find_tree(char root[PATH_CAP], char build[PATH_CAP], struct err *e)
 {
+    root[0] = '\0';
     ssize_t n = readlink("/proc/self/exe", build, PATH_CAP - 1);
     if (n <= 0)
         return err_sys(e, ERR_INTERNAL, errno, "cannot read /proc/self/exe");
@@ -169,7 +170,9 @@ static enum rc data_dir(char *dst, size_t cap, const char *in_tree, const char *
 {
     char root[PATH_CAP], build[PATH_CAP];
     enum rc rc = find_tree(root, build, e);
-    return rc ? rc : path_join(dst, cap, root, *build ? in_tree : installed, e);
+    if (rc)
+        return rc;
+    return path_join(dst, cap, root, *build ? in_tree : installed, e);
 }
 
 enum rc models_dir(char *dst, size_t cap, struct err *e)

@@ -8,47 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct sha256), "struct sha256 is too small");
-
 static void ready(void)
 {
     /* Cheap after the first call and safe from any thread; without random numbers nothing here may go on. */
     if (sodium_init() < 0)
         abort();
-}
-
-/* The opaque bytes carry no alignment: they are copied out and in, which costs nothing beside the hashing. */
-void sha256_begin(struct sha256 *s)
-{
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    memcpy(s->opaque, &state, sizeof(state));
-}
-
-void sha256_add(struct sha256 *s, const void *data, size_t n)
-{
-    crypto_hash_sha256_state state;
-    memcpy(&state, s->opaque, sizeof(state));
-    crypto_hash_sha256_update(&state, data, n);
-    memcpy(s->opaque, &state, sizeof(state));
-}
-
-void sha256_end_hex(struct sha256 *s, char hex[SHA256_HEX])
-{
-    crypto_hash_sha256_state state;
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    memcpy(&state, s->opaque, sizeof(state));
-    crypto_hash_sha256_final(&state, digest);
-    sodium_bin2hex(hex, SHA256_HEX, digest, sizeof(digest));
-    sodium_memzero(s, sizeof(*s));
-}
-
-void sha256_hex(const void *data, size_t n, char hex[SHA256_HEX])
-{
-    struct sha256 s;
-    sha256_begin(&s);
-    sha256_add(&s, data, n);
-    sha256_end_hex(&s, hex);
 }
 
 void blake2b(unsigned char out[BLAKE2B_BYTES], const void *data, size_t n, const void *key, size_t key_n)

@@ -1,8 +1,11 @@
 #include "base/secret.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 #include "support.h"
 
+#include <cpuid.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +27,36 @@ static void sha256_of_the_standard(void **state)
     sha256_hex(million, 1000000, hex);
     free(million);
     assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+/* The two inner loops, and libsodium's, agree on every tail. */
+static void sha256_rows_agree(void **state)
+{
+    (void)state;
+    unsigned char data[64 * 40 + 3];
+    unsigned seed = 1;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (unsigned char)((seed = seed * 1103515245 + 12345) >> 16);
+    for (size_t n = 0; n < 400; n++) {
+        unsigned char digest[crypto_hash_sha256_BYTES];
+        char hex[SHA256_HEX], ours[SHA256_HEX];
+        crypto_hash_sha256(digest, data, n);
+        sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+        sha256_hex(data, n, ours);
+        assert_string_equal(ours, hex);
+    }
+    unsigned a, b = 0, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 29))) {
+        print_message("skipped: this processor has no SHA instructions\n");
+        skip();
+    }
+    for (size_t blocks_n = 0; blocks_n <= 40; blocks_n++) {
+        uint32_t scalar[8] = {1, 2, 3, 4, 5, 6, 7, 0xFFFFFFFF}, vector[8];
+        memcpy(vector, scalar, sizeof(vector));
+        sha256_blocks_scalar(scalar, data + 3, blocks_n);
+        sha256_blocks_shani(vector, data + 3, blocks_n);
+        assert_memory_equal(scalar, vector, sizeof(scalar));
+    }
 }
 
 static void sha256_in_pieces(void **state)
@@ -156,10 +189,11 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_of_the_standard),    cmocka_unit_test(sha256_in_pieces),
-        cmocka_unit_test(blake2b_of_the_reference),  cmocka_unit_test(random_differs),
-        cmocka_unit_test(seed_needs_a_frozen_clock), cmocka_unit_test(seeded_processes_agree),
-        cmocka_unit_test(wiped_and_compared),        cmocka_unit_test(base64_of_the_standard),
+        cmocka_unit_test(sha256_of_the_standard), cmocka_unit_test(sha256_in_pieces),
+        cmocka_unit_test(sha256_rows_agree),      cmocka_unit_test(blake2b_of_the_reference),
+        cmocka_unit_test(random_differs),         cmocka_unit_test(seed_needs_a_frozen_clock),
+        cmocka_unit_test(seeded_processes_agree), cmocka_unit_test(wiped_and_compared),
+        cmocka_unit_test(base64_of_the_standard),
     };
     return RUN(tests);
 }
