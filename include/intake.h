@@ -1,6 +1,6 @@
-/* Intake: the only way foreign bytes come in. The parent opens and hashes; a caged child (own binary, empty environment,
- * rlimits, no new privileges, Landlock where there, seccomp) parses; a fixed, length-checked record comes back and every field is
- * checked again here. Works unprivileged. */
+/* Intake: the only way foreign bytes come in. The parent opens and hashes; a caged child (own binary, empty
+ * environment, rlimits, no new privileges, Landlock where there, seccomp) parses; a fixed, length-checked record comes
+ * back and every field is checked again here. Works unprivileged. */
 #ifndef CLINIC_INTAKE_H
 #define CLINIC_INTAKE_H
 
@@ -10,12 +10,12 @@
 
 /* A file taken in: sealed memfd (no write, no shrink, no grow), so that what was hashed is what is parsed. */
 struct intake_file {
-    int fd;                  /* owned */
+    int fd; /* owned */
     uint64_t size_bytes;
     char sha256[SHA256_HEX];
-    const void *data;        /* read-only mapping of the sealed copy, owned */
+    const void *data;         /* read-only mapping of the sealed copy, owned */
     enum image_format format; /* by magic */
-    bool extension_differs;  /* content is fine, the name says otherwise: worth a note */
+    bool extension_differs;   /* content is fine, the name says otherwise: worth a note */
 };
 /* Opens with O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC, regular file only (FILE_KIND), not empty (FILE_EMPTY), at most max_bytes
  * (FILE_SIZE: "File too large. Maximum size: 16MB"). Symbolic links in the last part are refused. */
@@ -38,8 +38,8 @@ void intake_cage_warm(struct intake_cage *cage);
 enum rc intake_decode(struct intake_cage *cage, const struct intake_file *f, const volatile bool *cancel,
                       struct image *out, struct err *e) MUST_USE;
 
-/* Network file (.h5, .keras) -> descriptor of the neutral form of nn/ir.h, sealed against growing and shrinking. One fresh
- * child per file. `json`, when not NULL, is the architecture of a weights-only file (sealed memfd as well). */
+/* Network file (.h5, .keras) -> descriptor of the neutral form of nn/ir.h, sealed against growing and shrinking. One
+ * fresh child per file. `json`, when not NULL, is the architecture of a weights-only file (sealed memfd as well). */
 enum rc intake_import_network(const struct conf *c, const struct intake_file *f, const struct intake_file *json,
                               int *ir_fd, struct err *e) MUST_USE;
 enum rc intake_open_network(const char *path, uint64_t max_bytes, struct intake_file *out, struct err *e) MUST_USE;

@@ -29,8 +29,8 @@ static const struct kind_errors {
     [CAGE_NETWORK] = {"network",
                       ERR_MODEL_TIME,
                       ERR_MODEL_LIMIT,
-                      {ERR_MODEL_NOT_HDF5, ERR_MODEL_TRUNCATED, ERR_MODEL_UNSUPPORTED, ERR_MODEL_WEIGHTS, ERR_MODEL_SHAPE,
-                       ERR_MODEL_LIMIT, ERR_MODEL_CONFIG, ERR_MODEL_HOSTILE}},
+                      {ERR_MODEL_NOT_HDF5, ERR_MODEL_TRUNCATED, ERR_MODEL_UNSUPPORTED, ERR_MODEL_WEIGHTS,
+                       ERR_MODEL_SHAPE, ERR_MODEL_LIMIT, ERR_MODEL_CONFIG, ERR_MODEL_HOSTILE}},
 };
 
 int child_memfd(const char *name, struct err *e)
@@ -186,11 +186,15 @@ static enum rc gone(struct child *c, enum cage_kind kind, struct err *e)
     }
     int sig = WTERMSIG(status);
     switch (sig) {
-    case SIGXCPU: return err_set(e, k->time, "The %s takes more than %d s of computing to read", k->what, CAGE_CPU_S);
-    case SIGXFSZ: return err_set(e, k->limit, "The %s grows beyond the limits while being read", k->what);
+    case SIGXCPU:
+        return err_set(e, k->time, "The %s takes more than %d s of computing to read", k->what, CAGE_CPU_S);
+    case SIGXFSZ:
+        return err_set(e, k->limit, "The %s grows beyond the limits while being read", k->what);
     case SIGSYS:
-        return err_set(e, ERR_CAGE, "The reading process was stopped: it tried a forbidden system call on this %s", k->what);
-    default: return err_set(e, ERR_CAGE, "The reading process crashed on this %s (signal %d)", k->what, sig);
+        return err_set(e, ERR_CAGE, "The reading process was stopped: it tried a forbidden system call on this %s",
+                       k->what);
+    default:
+        return err_set(e, ERR_CAGE, "The reading process crashed on this %s (signal %d)", k->what, sig);
     }
 }
 
@@ -238,10 +242,15 @@ enum rc child_greet(struct child *c, enum cage_kind kind, int deadline_ms, struc
     int64_t until_ns = clock_mono_ns() + (int64_t)deadline_ms * 1000000;
     struct cage_hello h;
     switch (hear(c, &h, sizeof h, until_ns, NULL)) {
-    case HEARD_RECORD: break;
-    case HEARD_NONSENSE: return nonsense(c, e);
-    case HEARD_END: return gone(c, kind, e);
-    default: child_end(c); return err_set(e, ERR_CAGE, "The reading process did not get ready in %d s", deadline_ms / 1000);
+    case HEARD_RECORD:
+        break;
+    case HEARD_NONSENSE:
+        return nonsense(c, e);
+    case HEARD_END:
+        return gone(c, kind, e);
+    default:
+        child_end(c);
+        return err_set(e, ERR_CAGE, "The reading process did not get ready in %d s", deadline_ms / 1000);
     }
     if (h.magic != CAGE_HELLO_MAGIC || h.version != CAGE_VERSION || h.kind != (uint32_t)kind || h.seccomp != 1) {
         child_end(c);
@@ -267,10 +276,8 @@ static bool send_task(const struct child *c, const struct child_task *t)
     } control;
     memset(&control, 0, sizeof control);
     struct iovec part = {.iov_base = &q, .iov_len = sizeof q};
-    struct msghdr m = {.msg_iov = &part,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = CMSG_SPACE(fds_n * sizeof(int))};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(fds_n * sizeof(int))};
     struct cmsghdr *head = CMSG_FIRSTHDR(&m);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
@@ -296,10 +303,15 @@ enum rc child_ask(struct child *c, const struct child_task *t, struct cage_answe
         return rc;
     }
     switch (hear(c, a, sizeof *a, until_ns, t->cancel)) {
-    case HEARD_RECORD: break;
-    case HEARD_NONSENSE: return nonsense(c, e);
-    case HEARD_END: return gone(c, t->kind, e);
-    case HEARD_CANCEL: child_end(c); return err_set(e, ERR_CANCELLED, "Stopped while the %s was being read", k->what);
+    case HEARD_RECORD:
+        break;
+    case HEARD_NONSENSE:
+        return nonsense(c, e);
+    case HEARD_END:
+        return gone(c, t->kind, e);
+    case HEARD_CANCEL:
+        child_end(c);
+        return err_set(e, ERR_CANCELLED, "Stopped while the %s was being read", k->what);
     case HEARD_LATE:
         child_end(c);
         return err_set(e, k->time, "The %s takes more than %g s to read", k->what, t->deadline_ms / 1000.0);

@@ -10,9 +10,9 @@
 
 /* Zero-initialised is "no child". Not thread-safe. */
 struct child {
-    pid_t pid;  /* 0: none */
-    int talk;   /* owned */
-    int pidfd;  /* owned */
+    pid_t pid; /* 0: none */
+    int talk;  /* owned */
+    int pidfd; /* owned */
     bool greeted;
     struct cage_hello hello; /* valid when greeted */
 };
@@ -30,14 +30,14 @@ struct child_task {
     int deadline_ms;             /* wall time for this file */
 };
 
-/* Starts `binary` with an empty environment, its own session, standard descriptors on /dev/null, the socket, and nothing
- * else. Returns when the new program runs, not when it is ready. ERR_CAGE. */
+/* Starts `binary` with an empty environment, its own session, standard descriptors on /dev/null, the socket, and
+ * nothing else. Returns when the new program runs, not when it is ready. ERR_CAGE. */
 enum rc child_start(struct child *c, const char *binary, struct err *e) MUST_USE;
 /* Waits for the greeting. ERR_CAGE when the child could not lock itself or does not speak our language. */
 enum rc child_greet(struct child *c, enum cage_kind kind, int deadline_ms, struct err *e) MUST_USE;
-/* One request, one answer. RC_OK: an answer of the right form came, whatever it says; its msg is a string and its numbers
- * are still unchecked. Otherwise the child is dead and buried: IMAGE_TIME / MODEL_TIME, IMAGE_LIMIT / MODEL_LIMIT (its
- * output grew beyond the cap), CANCELLED, CAGE. */
+/* One request, one answer. RC_OK: an answer of the right form came, whatever it says; its msg is a string and its
+ * numbers are still unchecked. Otherwise the child is dead and buried: IMAGE_TIME / MODEL_TIME, IMAGE_LIMIT /
+ * MODEL_LIMIT (its output grew beyond the cap), CANCELLED, CAGE. */
 enum rc child_ask(struct child *c, const struct child_task *t, struct cage_answer *a, struct err *e) MUST_USE;
 /* True when a file may be given to it: alive, idle and with CPU time left. */
 bool child_usable(const struct child *c);

@@ -1,4 +1,5 @@
-/* Taking a file in: a sealed copy, so that what was checked and hashed is what is parsed, whoever writes to the original. */
+/* Taking a file in: a sealed copy, so that what was checked and hashed is what is parsed, whoever writes to the
+ * original. */
 #include "base/text.h"
 #include "intake.h"
 #include "intake/child.h"
@@ -15,13 +16,19 @@ enum { COPY_BYTES = 256 * 1024 }; /* stays in the second-level cache between rea
 static const char *kind_name(mode_t mode)
 {
     switch (mode & S_IFMT) {
-    case S_IFDIR: return "a folder";
-    case S_IFLNK: return "a symbolic link";
-    case S_IFIFO: return "a pipe";
-    case S_IFSOCK: return "a socket";
+    case S_IFDIR:
+        return "a folder";
+    case S_IFLNK:
+        return "a symbolic link";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
     case S_IFCHR:
-    case S_IFBLK: return "a device";
-    default: return "not a regular file";
+    case S_IFBLK:
+        return "a device";
+    default:
+        return "not a regular file";
     }
 }
 

@@ -35,9 +35,8 @@ enum rc intake_import_at(const char *binary, int deadline_ms, uint64_t out_max_b
         rc = child_report(CAGE_NETWORK, &a, e);
     }
     child_end(&child); /* before sealing: nobody is left to write */
-    if (rc == RC_OK &&
-        (fcntl(out_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0 ||
-         fstat(out_fd, &st) != 0 || st.st_size <= 0 || (uint64_t)st.st_size > task.out_max_bytes)) {
+    if (rc == RC_OK && (fcntl(out_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0 ||
+                        fstat(out_fd, &st) != 0 || st.st_size <= 0 || (uint64_t)st.st_size > task.out_max_bytes)) {
         rc = err_set(e, ERR_CAGE, "The reading process gave an answer that contradicts itself");
     }
     if (rc == RC_OK) {

@@ -36,51 +36,52 @@ static void tell(long result)
     _exit(result >= 0 ? ALLOWED : errno == EPERM ? DENIED : OTHER_ERROR);
 }
 
-#define PROBE(name, ...)                                                                                                \
-    static void play_##name(void)                                                                                       \
-    {                                                                                                                   \
-        struct cage_hello h;                                                                                            \
-        cage_enter(CAGE_IMAGE, &h);                                                                                     \
-        tell(__VA_ARGS__);                                                                                              \
+#define PROBE(name, ...)                                                                                               \
+    static void play_##name(void)                                                                                      \
+    {                                                                                                                  \
+        struct cage_hello h;                                                                                           \
+        cage_enter(CAGE_IMAGE, &h);                                                                                    \
+        tell(__VA_ARGS__);                                                                                             \
     }
 
 static struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
 static char one_byte[1];
 
 /* Must fail with EPERM ... */
-#define DENIED_PROBES(X)                                                                                                \
-    X(open_file, syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY))                                                \
-    X(open_write, syscall(SYS_openat, AT_FDCWD, "/tmp/clinic-probe", O_WRONLY | O_CREAT, 0600))                         \
-    X(stat_file, syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", one_byte, 0))                                         \
-    X(make_socket, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))                                                        \
-    X(ask_ioctl, syscall(SYS_ioctl, 0, 0x5401, one_byte))                                                               \
-    X(ask_fcntl, syscall(SYS_fcntl, CAGE_FD_TALK, F_DUPFD, 100))                                                        \
-    X(map_code, mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0)     \
-    X(make_code, syscall(SYS_mprotect, (uintptr_t)&no_limit & ~(uintptr_t)4095, 4096, PROT_READ | PROT_EXEC))           \
-    X(raise_limit, syscall(SYS_prlimit64, 0, RLIMIT_AS, &no_limit, NULL))                                               \
-    X(shrink_input, ftruncate(CAGE_FD_IN, 0))                                                                           \
-    X(write_input, pwrite(CAGE_FD_IN, "x", 1, 0))                                                                       \
+#define DENIED_PROBES(X)                                                                                               \
+    X(open_file, syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY))                                               \
+    X(open_write, syscall(SYS_openat, AT_FDCWD, "/tmp/clinic-probe", O_WRONLY | O_CREAT, 0600))                        \
+    X(stat_file, syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", one_byte, 0))                                        \
+    X(make_socket, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))                                                       \
+    X(ask_ioctl, syscall(SYS_ioctl, 0, 0x5401, one_byte))                                                              \
+    X(ask_fcntl, syscall(SYS_fcntl, CAGE_FD_TALK, F_DUPFD, 100))                                                       \
+    X(map_code, mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0)    \
+    X(make_code, syscall(SYS_mprotect, (uintptr_t)&no_limit & ~(uintptr_t)4095, 4096, PROT_READ | PROT_EXEC))          \
+    X(raise_limit, syscall(SYS_prlimit64, 0, RLIMIT_AS, &no_limit, NULL))                                              \
+    X(shrink_input, ftruncate(CAGE_FD_IN, 0))                                                                          \
+    X(write_input, pwrite(CAGE_FD_IN, "x", 1, 0))                                                                      \
     X(handle_signal, syscall(SYS_rt_sigaction, SIGXCPU, NULL, NULL, 8))
 /* ... must kill. */
-#define KILLED_PROBES(X)                                                                                                \
-    X(fork_child, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))                                                              \
-    X(run_program, execve("/bin/sh", (char *[]){(char *)one_byte, NULL}, (char *[]){NULL}))                             \
-    X(trace_parent, ptrace(PTRACE_ATTACH, getppid(), 0, 0))                                                             \
-    X(kill_parent, syscall(SYS_kill, 1, 0))                                                                             \
-    X(connect_out, connect(CAGE_FD_TALK, (const struct sockaddr *)one_byte, 1))                                         \
-    X(copy_descriptor, dup(CAGE_FD_TALK))                                                                               \
-    X(remove_file, syscall(SYS_unlinkat, AT_FDCWD, "/tmp/nothing", 0))                                                  \
-    X(make_ring, syscall(SYS_io_uring_setup, 1, one_byte))                                                              \
-    X(load_bpf, syscall(SYS_bpf, 0, one_byte, 0))                                                                       \
-    X(read_memory, syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0))                                               \
-    X(new_namespace, syscall(SYS_unshare, 0x10000000))                                                                  \
-    X(set_trap, syscall(SYS_userfaultfd, 0))                                                                            \
-    X(other_filter, syscall(SYS_seccomp, 1, 0, NULL))                                                                   \
-    X(unknown_call, syscall(1000))                                                                                      \
+#define KILLED_PROBES(X)                                                                                               \
+    X(fork_child, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))                                                             \
+    X(run_program, execve("/bin/sh", (char *[]){(char *)one_byte, NULL}, (char *[]){NULL}))                            \
+    X(trace_parent, ptrace(PTRACE_ATTACH, getppid(), 0, 0))                                                            \
+    X(kill_parent, syscall(SYS_kill, 1, 0))                                                                            \
+    X(connect_out, connect(CAGE_FD_TALK, (const struct sockaddr *)one_byte, 1))                                        \
+    X(copy_descriptor, dup(CAGE_FD_TALK))                                                                              \
+    X(remove_file, syscall(SYS_unlinkat, AT_FDCWD, "/tmp/nothing", 0))                                                 \
+    X(make_ring, syscall(SYS_io_uring_setup, 1, one_byte))                                                             \
+    X(load_bpf, syscall(SYS_bpf, 0, one_byte, 0))                                                                      \
+    X(read_memory, syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0))                                              \
+    X(new_namespace, syscall(SYS_unshare, 0x10000000))                                                                 \
+    X(set_trap, syscall(SYS_userfaultfd, 0))                                                                           \
+    X(other_filter, syscall(SYS_seccomp, 1, 0, NULL))                                                                  \
+    X(unknown_call, syscall(1000))                                                                                     \
     X(x32_call, syscall(0x40000000 + 39))
 /* Must still work, or every picture fails. */
-#define ALLOWED_PROBES(X)                                                                                               \
-    X(map_memory, mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0) \
+#define ALLOWED_PROBES(X)                                                                                              \
+    X(map_memory,                                                                                                      \
+      mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0)          \
     X(complain, write(2, "", 0))
 
 DENIED_PROBES(PROBE)
@@ -90,15 +91,17 @@ ALLOWED_PROBES(PROBE)
 /* Inherited descriptors are gone. */
 PROBE(inherited, pread(9, one_byte, 1, 0) == -1 && errno == EBADF ? 0 : -1)
 /* One byte more than the address space allows is refused, without harm. */
-PROBE(address_space, mmap(NULL, (size_t)CAGE_ADDRESS_SPACE_MB << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-                                 MAP_FAILED && errno == ENOMEM ? 0 : -1)
+PROBE(address_space,
+      mmap(NULL, (size_t)CAGE_ADDRESS_SPACE_MB << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+              errno == ENOMEM
+          ? 0
+          : -1)
 
 static enum rc parse_forever(const struct cage_request *q, struct cage_answer *a, struct err *e)
 {
     (void)q;
     (void)a;
-    for (volatile unsigned n = 0;; n++) {
-    }
+    for (volatile unsigned n = 0;; n++) {}
     return err_set(e, ERR_INTERNAL, "never");
 }
 
@@ -125,22 +128,49 @@ static enum rc parse_output_bomb(const struct cage_request *q, struct cage_answe
     return err_set(e, ERR_INTERNAL, "the kernel let it grow");
 }
 
-#define SERVER(name)                                                                                                    \
-    static void play_##name(void)                                                                                       \
-    {                                                                                                                   \
-        struct cage_hello h;                                                                                            \
-        cage_enter(CAGE_IMAGE, &h);                                                                                     \
-        cage_serve(&h, parse_##name);                                                                                   \
+#define SERVER(name)                                                                                                   \
+    static void play_##name(void)                                                                                      \
+    {                                                                                                                  \
+        struct cage_hello h;                                                                                           \
+        cage_enter(CAGE_IMAGE, &h);                                                                                    \
+        cage_serve(&h, parse_##name);                                                                                  \
     }
 SERVER(forever)
 SERVER(bomb)
 SERVER(output_bomb)
 
+/* clang-format off */
+#define SERVERS(X) X(inherited, 0) X(address_space, 0) X(forever, 0) X(bomb, 0) X(output_bomb, 0)
 #define ROLE(name, ...) {#name, play_##name},
-static const struct role roles[] = {DENIED_PROBES(ROLE) KILLED_PROBES(ROLE) ALLOWED_PROBES(ROLE) ROLE(inherited, 0)
-                                        ROLE(address_space, 0) ROLE(forever, 0) ROLE(bomb, 0) ROLE(output_bomb, 0)};
+static const struct role roles[] = {DENIED_PROBES(ROLE) KILLED_PROBES(ROLE) ALLOWED_PROBES(ROLE) SERVERS(ROLE)};
+/* clang-format on */
 
-/* --- probes -------------------------------------------------------------------------------------------------------- */
+/* Every row of the table by its rule, with arguments that do no harm: descriptor 99 and zeros. */
+enum rule { ALLOW, DENY, ON_SOME_FD, NO_EXEC };
+#define ON_FD(n) ON_SOME_FD
+static const struct row {
+    const char *name;
+    int number;
+    enum rule rule;
+} rows[] = {
+#define CALL(name, rule) {#name, SYS_##name, rule},
+#include "intake/cage/calls.def"
+#undef CALL
+};
+
+static void play_row(const char *name)
+{
+    struct cage_hello h;
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        if (str_eq(rows[i].name, name)) {
+            cage_enter(CAGE_IMAGE, &h);
+            tell(syscall(rows[i].number, 99, 0, 0, 0, 0, 0));
+        }
+    }
+}
+
+/* --- probes --------------------------------------------------------------------------------------------------------
+ */
 
 /* Runs a probe with a spare descriptor 9; the wait status. */
 static int probe(const char *role)
@@ -188,6 +218,25 @@ static void test_doubtful_calls_fail(void **state)
 #undef ROW
 }
 
+static void test_every_row_of_the_table(void **state)
+{
+    (void)state;
+    if (CAGE_SANITIZED) {
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        char role[64];
+        assert_true(str_format(role, sizeof role, "row-%s", rows[i].name));
+        int status = rows[i].number < 0 ? -1 : probe(role);
+        bool denied = WIFEXITED(status) && WEXITSTATUS(status) == DENIED;
+        bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+        bool right = rows[i].rule == DENY || rows[i].rule == ON_SOME_FD ? denied : !denied && !killed;
+        if (rows[i].number >= 0 && !right) {
+            fail_msg("%s: wait status 0x%x", rows[i].name, (unsigned)status);
+        }
+    }
+}
+
 static void test_other_calls_kill(void **state)
 {
     (void)state;
@@ -212,7 +261,7 @@ static void test_bombs(void **state)
         const char *role;
         enum err_code code;
         const char *says;
-    } rows[] = {
+    } bombs[] = {
         {"bomb", ERR_IMAGE_LIMIT, "needs more than 768 MB"},
         {"output_bomb", ERR_IMAGE_LIMIT, "grows beyond"},
         {"forever", ERR_IMAGE_TIME, "computing"},
@@ -223,14 +272,14 @@ static void test_bombs(void **state)
     if (!CAGE_SANITIZED) {
         expect_exit("address_space", ALLOWED);
     }
-    for (size_t i = CAGE_SANITIZED ? 1 : 0; i < ARRAY_N(rows); i++) {
+    for (size_t i = CAGE_SANITIZED ? 1 : 0; i < ARRAY_N(bombs); i++) {
         struct intake_cage *cage;
         struct image im;
         e = (struct err){.rc = RC_OK};
-        assert_int_equal(intake_cage_open_at(child_program_path(rows[i].role), 60000, &cage, &e), RC_OK);
+        assert_int_equal(intake_cage_open_at(child_program_path(bombs[i].role), 60000, &cage, &e), RC_OK);
         enum rc rc = intake_decode(cage, &f, NULL, &im, &e);
-        if (rc != RC_INPUT || e.code != rows[i].code || !strstr(e.msg, rows[i].says)) {
-            fail_msg("%s: rc %d, E%d '%s'", rows[i].role, rc, (int)e.code, e.msg);
+        if (rc != RC_INPUT || e.code != bombs[i].code || !strstr(e.msg, bombs[i].says)) {
+            fail_msg("%s: rc %d, E%d '%s'", bombs[i].role, rc, (int)e.code, e.msg);
         }
         intake_cage_close(cage);
     }
@@ -238,7 +287,8 @@ static void test_bombs(void **state)
     assert_true(test_childless());
 }
 
-/* --- the shipped programs -------------------------------------------------------------------------------------------- */
+/* --- the shipped programs --------------------------------------------------------------------------------------------
+ */
 
 static char *proc_text(pid_t pid, const char *name)
 {
@@ -374,8 +424,12 @@ int main(int argc, char **argv)
 {
     (void)argc;
     child_program_run(argv[0], roles, ARRAY_N(roles));
+    if (str_starts(path_base(argv[0]), "row-")) {
+        play_row(path_base(argv[0]) + strlen("row-"));
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_doubtful_calls_fail),
+        cmocka_unit_test(test_every_row_of_the_table),
         cmocka_unit_test(test_other_calls_kill),
         cmocka_unit_test(test_needed_calls_work),
         cmocka_unit_test(test_bombs),

@@ -233,10 +233,14 @@ static void test_every_failing_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_things_that_are_no_files), cmocka_unit_test(test_empty_and_too_large),
-        cmocka_unit_test(test_names_are_shown_safely),   cmocka_unit_test(test_magic_and_extension),
-        cmocka_unit_test(test_the_copy_is_sealed),       cmocka_unit_test(test_from_descriptor),
-        cmocka_unit_test(test_network_names),            cmocka_unit_test(test_every_failing_allocation),
+        cmocka_unit_test(test_things_that_are_no_files),
+        cmocka_unit_test(test_empty_and_too_large),
+        cmocka_unit_test(test_names_are_shown_safely),
+        cmocka_unit_test(test_magic_and_extension),
+        cmocka_unit_test(test_the_copy_is_sealed),
+        cmocka_unit_test(test_from_descriptor),
+        cmocka_unit_test(test_network_names),
+        cmocka_unit_test(test_every_failing_allocation),
     };
     int failed = cmocka_run_group_tests_name("files", tests, NULL, NULL);
     child_program_clean();

@@ -21,7 +21,8 @@
 
 #include <cmocka.h>
 
-/* --- the children -------------------------------------------------------------------------------------------------- */
+/* --- the children --------------------------------------------------------------------------------------------------
+ */
 
 static void say(const void *record, size_t n)
 {
@@ -30,8 +31,7 @@ static void say(const void *record, size_t n)
 
 static void greet(enum cage_kind kind)
 {
-    struct cage_hello h = {
-        .magic = CAGE_HELLO_MAGIC, .version = CAGE_VERSION, .kind = kind, .seccomp = 1};
+    struct cage_hello h = {.magic = CAGE_HELLO_MAGIC, .version = CAGE_VERSION, .kind = kind, .seccomp = 1};
     say(&h, sizeof h);
 }
 
@@ -56,8 +56,15 @@ static struct cage_answer honest(void)
     if (ftruncate(CAGE_FD_OUT, 6) != 0 || pwrite(CAGE_FD_OUT, "\t\t\t\t\t\t", 6, 0) != 6) {
         _exit(1);
     }
-    return (struct cage_answer){.magic = CAGE_ANSWER_MAGIC, .version = CAGE_VERSION, .width_px = 2, .height_px = 3,
-                                .channels = 1, .bits = 8, .source_bits = 8, .format = IMAGE_PNG, .orientation = 1,
+    return (struct cage_answer){.magic = CAGE_ANSWER_MAGIC,
+                                .version = CAGE_VERSION,
+                                .width_px = 2,
+                                .height_px = 3,
+                                .channels = 1,
+                                .bits = 8,
+                                .source_bits = 8,
+                                .format = IMAGE_PNG,
+                                .orientation = 1,
                                 .out_bytes = 6};
 }
 
@@ -69,13 +76,13 @@ static struct cage_answer begin(void)
 }
 
 /* One role per lie about one field. */
-#define LIE(name, ...)                                                                                                  \
-    static void play_##name(void)                                                                                       \
-    {                                                                                                                   \
-        struct cage_answer a = begin();                                                                                 \
-        __VA_ARGS__;                                                                                                    \
-        say(&a, sizeof a);                                                                                              \
-        pause();                                                                                                        \
+#define LIE(name, ...)                                                                                                 \
+    static void play_##name(void)                                                                                      \
+    {                                                                                                                  \
+        struct cage_answer a = begin();                                                                                \
+        __VA_ARGS__;                                                                                                   \
+        say(&a, sizeof a);                                                                                             \
+        pause();                                                                                                       \
     }
 LIE(magic, a.magic ^= 1)
 LIE(version, a.version++)
@@ -212,8 +219,7 @@ static void play_spin(void)
 {
     (void)begin();
     (void)setrlimit(RLIMIT_CPU, &(struct rlimit){1, 2});
-    for (volatile unsigned n = 0;; n++) {
-    }
+    for (volatile unsigned n = 0;; n++) {}
 }
 
 static void play_memory(void)
@@ -291,22 +297,27 @@ static void play_network_refusal(void)
     pause();
 }
 
-#define LIES(X)                                                                                                         \
-    X(magic) X(version) X(code_negative) X(code_unknown) X(code_foreign) X(msg_long) X(msg_huge) X(width_zero)          \
-    X(width_negative) X(width_wraps) X(side_long) X(area_large) X(dims_disagree) X(bytes_disagree) X(file_short)        \
-    X(file_long) X(channels_zero) X(channels_five) X(bits_odd) X(bits_sixteen) X(source_bits) X(format) X(format_wild)  \
-    X(orientation_zero) X(orientation_nine) X(still_writing) X(short) X(long) X(empty) X(hello_twice) X(wrong_kind)     \
-    X(unlocked) X(leave) X(crash) X(forbidden)
+/* clang-format off */
+#define LIES(X) \
+    X(magic) X(version) X(code_negative) X(code_unknown) X(code_foreign) X(msg_long) X(msg_huge) X(width_zero) \
+    X(width_negative) X(width_wraps) X(side_long) X(area_large) X(dims_disagree) X(bytes_disagree) X(file_short) \
+    X(file_long) X(channels_zero) X(channels_five) X(bits_odd) X(bits_sixteen) X(source_bits) X(format) \
+    X(format_wild) X(orientation_zero) X(orientation_nine) X(still_writing) X(short) X(long) X(empty) X(hello_twice) \
+    X(wrong_kind) X(unlocked) X(leave) X(crash) X(forbidden)
+#define OTHERS(X) \
+    X(descriptors) X(silent) X(hang) X(grow) X(spin) X(memory) X(rude) X(steady) X(network_empty) X(network_large) \
+    X(network_mapped) X(network_refusal)
 #define ROLE(name) {#name, play_##name},
-static const struct role roles[] = {LIES(ROLE) ROLE(descriptors) ROLE(silent) ROLE(hang) ROLE(grow) ROLE(spin) ROLE(memory)
-                                        ROLE(rude) ROLE(steady) ROLE(network_empty) ROLE(network_large) ROLE(network_mapped)
-                                            ROLE(network_refusal)};
+static const struct role roles[] = {LIES(ROLE) OTHERS(ROLE)};
+/* clang-format on */
 
-/* --- the tests ----------------------------------------------------------------------------------------------------- */
+/* --- the tests -----------------------------------------------------------------------------------------------------
+ */
 
 static struct intake_file png;
 
-static enum rc decode_by(const char *role, int deadline_ms, const volatile bool *cancel, struct image *im, struct err *e)
+static enum rc decode_by(const char *role, int deadline_ms, const volatile bool *cancel, struct image *im,
+                         struct err *e)
 {
     *e = (struct err){.rc = RC_OK};
     struct intake_cage *cage;
@@ -492,8 +503,11 @@ static void test_networks(void **state)
     static const struct {
         const char *role;
         enum err_code code;
-    } rows[] = {{"network_empty", ERR_CAGE}, {"network_large", ERR_CAGE}, {"network_refusal", ERR_MODEL_HOSTILE},
-                {"unlocked", ERR_CAGE},      {"hang", ERR_CAGE /* greets as the picture child */}};
+    } rows[] = {{"network_empty", ERR_CAGE},
+                {"network_large", ERR_CAGE},
+                {"network_refusal", ERR_MODEL_HOSTILE},
+                {"unlocked", ERR_CAGE},
+                {"hang", ERR_CAGE /* greets as the picture child */}};
     size_t fds_n = test_fds_n();
     for (size_t i = 0; i < ARRAY_N(rows); i++) {
         struct err e = {.rc = RC_OK};
@@ -507,8 +521,8 @@ static void test_networks(void **state)
     struct err e = {.rc = RC_OK};
     int fd = -1;
     assert_int_equal(intake_import_at(child_program_path("network_mapped"), 2000, 1 << 20, &png, NULL, &fd, &e), RC_OK);
-    assert_int_equal(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-                                                 (fcntl(fd, F_GET_SEALS) & ~0xf));
+    assert_int_equal(fcntl(fd, F_GET_SEALS),
+                     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | (fcntl(fd, F_GET_SEALS) & ~0xf));
     assert_int_equal(pwrite(fd, "x", 1, 0), -1);
     close(fd);
     assert_int_equal(test_fds_n(), fds_n);

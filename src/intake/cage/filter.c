@@ -1,4 +1,4 @@
-/* The seccomp program, written out as classic BPF: five instructions a row, no library between the table and the kernel. */
+/* The seccomp program, written out as classic BPF, five instructions a row: no library between table and kernel. */
 #include "intake/cage/filter.h"
 
 #include "base/text.h"
@@ -18,12 +18,6 @@
 #define CAGE_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define CAGE_ARCH AUDIT_ARCH_AARCH64
-/* Old calls that newer architectures never had: a number no kernel uses. */
-#define SYS_open (-1)
-#define SYS_stat (-1)
-#define SYS_lstat (-1)
-#define SYS_access (-1)
-#define SYS_readlink (-1)
 #else
 #error "the system call table of this architecture has not been reviewed"
 #endif
@@ -51,11 +45,11 @@ static const struct call {
 };
 
 #if CAGE_SANITIZED
-/* The sanitizers' run-time symbolizes, maps shadow memory and prints from inside: unknown calls fail instead of killing,
- * and these are allowed besides. Such a build is for tests only. */
-static const int sanitizer_calls[] = {SYS_write,      SYS_mmap,        SYS_mprotect,  SYS_prlimit64,      SYS_sched_yield,
-                                      SYS_getpid,     SYS_gettid,      SYS_fstat,     SYS_sigaltstack,    SYS_rt_sigaction,
-                                      SYS_rt_sigprocmask, SYS_tgkill};
+/* The sanitizers' run-time symbolizes, maps shadow memory and prints from inside: unknown calls fail instead of
+ * killing, and these are allowed besides. Such a build is for tests only. */
+static const int sanitizer_calls[] = {SYS_write,       SYS_mmap,         SYS_mprotect,       SYS_prlimit64,
+                                      SYS_sched_yield, SYS_getpid,       SYS_gettid,         SYS_fstat,
+                                      SYS_sigaltstack, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_tgkill};
 enum { OTHERWISE = SECCOMP_RET_ERRNO | EPERM, EXTRA_N = ARRAY_N(sanitizer_calls) };
 #else
 #define OTHERWISE SECCOMP_RET_KILL_PROCESS
@@ -91,8 +85,12 @@ static void emit_call(struct program *p, const struct call *c)
     unsigned body = c->rule == RULE_ALLOW || c->rule == RULE_DENY ? 1 : 4;
     emit(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)c->number, 0, body);
     switch (c->rule) {
-    case RULE_ALLOW: emit_return(p, SECCOMP_RET_ALLOW); break;
-    case RULE_DENY: emit_return(p, SECCOMP_RET_ERRNO | EPERM); break;
+    case RULE_ALLOW:
+        emit_return(p, SECCOMP_RET_ALLOW);
+        break;
+    case RULE_DENY:
+        emit_return(p, SECCOMP_RET_ERRNO | EPERM);
+        break;
     case RULE_NO_EXEC:
         emit_load(p, offsetof(struct seccomp_data, args[2]));
         emit(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);

@@ -1,5 +1,6 @@
-/* What crosses the border between the station and a caged parser: fixed records over one SOCK_SEQPACKET socket, bulk data
- * in memfds sent along (SCM_RIGHTS). Both ends are built together, so a version mismatch means a wrong installation. */
+/* What crosses the border between the station and a caged parser: fixed records over one SOCK_SEQPACKET socket, bulk
+ * data in memfds sent along (SCM_RIGHTS). Both ends are built together, so a version mismatch means a wrong
+ * installation. */
 #ifndef CLINIC_INTAKE_CAGE_RECORD_H
 #define CLINIC_INTAKE_CAGE_RECORD_H
 
@@ -14,8 +15,8 @@ enum {
     CAGE_MSG_CAP = 200,
 };
 
-/* The child's descriptors; there are no others. The last three arrive with each request, always at these numbers because
- * they are the lowest free ones, and are closed after it. */
+/* The child's descriptors; there are no others. The last three arrive with each request, always at these numbers
+ * because they are the lowest free ones, and are closed after it. */
 enum {
     CAGE_FD_TALK = 3,
     CAGE_FD_IN = 4,
@@ -53,7 +54,7 @@ struct cage_request {
 
 struct cage_answer {
     uint32_t magic, version;
-    int32_t code; /* 0 or a number of errors.def */
+    int32_t code;                                                                  /* 0 or a number of errors.def */
     int32_t width_px, height_px, channels, bits, source_bits, format, orientation; /* image only, else 0 */
     uint64_t out_bytes;
     uint32_t msg_n; /* bytes of msg, no NUL counted; 0 without an error */

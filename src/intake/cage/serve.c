@@ -15,8 +15,7 @@ static bool receive(struct cage_request *q)
         char space[CMSG_SPACE(3 * sizeof(int))];
     } control;
     struct iovec part = {.iov_base = q, .iov_len = sizeof *q};
-    struct msghdr m = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     ssize_t n;
     do {
         n = recvmsg(CAGE_FD_TALK, &m, 0);
