@@ -52,7 +52,7 @@ BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(FUZZ_SRC))
 
-.PHONY: all programs tests $(ROOMS:%=check-%)
+.PHONY: all always programs tests $(ROOMS:%=check-%)
 all: programs
 programs: $(ARCHIVES) $(CLINIC) $(MODULE_SO) $(CAGE_BIN) $(TREE)
 tests: programs $(TEST_BIN) $(REPLAY_BIN)
@@ -66,10 +66,18 @@ $(TREE):
 	@mkdir -p $(@D)
 	@realpath --relative-to=$(BUILD) . > $@
 
+# Another compiler or other flags: everything again.
+FLAGS_NOW := $(CC) $(OPT) $(KERNEL_OPT) $(DEBUG) $(SAN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(VERSION)
+FLAGS_THEN := $(file <$(BUILD)/flags)
+$(BUILD)/flags: $(if $(filter-out $(FLAGS_THEN),$(FLAGS_NOW))$(filter-out $(FLAGS_NOW),$(FLAGS_THEN)),always)
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS_NOW)' > $@
+always:
+
 # --- objects ---------------------------------------------------------------------------------------------------------
 $(call obj,$(MODULE_SRC)): PIC := -fPIC
 PIC := -fPIE
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC  )$(CC) $(CPPFLAGS_ALL) $(cflags_$(patsubst %/,%,$(dir $<))) $(CFLAGS_ALL) $(PIC) $(call source_flags,$<) -MMD -MP -c $< -o $@
 

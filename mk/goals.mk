@@ -99,7 +99,8 @@ install: programs
 	$(INSTALL) -s -m 644 $(MODULE_SO) $(dest)/lib/clinic/
 	$(INSTALL) -m 644 $(wildcard models/*.h5 models/*.json) $(dest)/share/clinic/models/
 	$(INSTALL) -m 644 $(wildcard schema/*.sql) $(dest)/share/clinic/schema/
-	$(if $(wildcard demo/samples),$(INSTALL) -d $(dest)/share/clinic/samples && $(INSTALL) -m 644 $(wildcard demo/samples/*) $(dest)/share/clinic/samples/)
+	$(if $(wildcard samples/*),$(INSTALL) -d $(dest)/share/clinic/samples && \
+		$(INSTALL) -m 644 $(wildcard samples/*) $(dest)/share/clinic/samples/)
 	$(BUILD)/bin/clinic help --man > $(BUILD)/clinic.1 && $(INSTALL) -m 644 $(BUILD)/clinic.1 $(dest)/share/man/man1/clinic.1
 	$(BUILD)/bin/clinic help --completion > $(BUILD)/clinic.bash && \
 		$(INSTALL) -m 644 $(BUILD)/clinic.bash $(dest)/share/bash-completion/completions/clinic

@@ -88,8 +88,3 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("skipped: reference data not present")
     return SHARED
-
-
-def pytest_collection_modifyitems(items):
-    if not BINARY.exists():
-        raise pytest.UsageError(f"{BINARY} is not built: make")
