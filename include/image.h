@@ -24,9 +24,9 @@ struct image {
     union {
         uint8_t *u8;
         uint16_t *u16;
-    };                 /* width*height*channels samples */
+    };                   /* width*height*channels samples */
     void *owned;         /* released by image_fini; NULL when the pixels are borrowed */
-    size_t mapped_bytes; /* 0: owned is from mem.h; else owned is a mapping of that length (the cage's answer): munmap */
+    size_t mapped_bytes; /* 0: owned is from mem_*; else a mapping of that many bytes (the cage's answer): munmap */
 };
 size_t image_bytes(const struct image *im);
 void image_fini(struct image *im);
@@ -63,15 +63,21 @@ enum rc image_resize_u8(const struct image *in, int32_t width_px, int32_t height
 enum rc image_resize_f32(const float *in, int32_t w, int32_t h, int32_t c, int32_t w2, int32_t h2, enum image_filter f,
                          float *out, struct err *e) MUST_USE;
 
-/* Colour, depth, orientation: a new image. Where nothing changes, out borrows in's pixels (owned == NULL) and lives no longer
- * than in. 16-bit samples become 8-bit by their high byte; so does Pillow for colour, while its convert() of 16-bit grey
- * clips at 255 and shows white: not followed, because a radiograph would be lost. */
-enum rc image_to_rgb8(const struct image *in, struct image *out, struct err *e) MUST_USE;  /* alpha dropped as Pillow's convert("RGB") does */
-enum rc image_to_grey8(const struct image *in, struct image *out, struct err *e) MUST_USE; /* ITU-R 601-2, Pillow's convert("L") */
-enum rc image_orient(const struct image *in, int32_t orientation, struct image *out, struct err *e) MUST_USE; /* EXIF 1..8 */
-/* Window/level on 8- or 16-bit grey -> 8-bit grey: centre and width in source units; width <= 0: full range. */
-enum rc image_window(const struct image *in, double centre, double width, bool invert, struct image *out, struct err *e) MUST_USE;
-enum rc image_crop(const struct image *in, int32_t x, int32_t y, int32_t w, int32_t h, struct image *out, struct err *e) MUST_USE;
+/* Colour, depth, orientation: a new image. Where nothing changes, out borrows in's pixels (owned == NULL) and lives no
+ * longer than in. 16-bit samples become 8-bit by their high byte; so does Pillow for colour, while its convert() of 16-bit
+ * grey clips at 255 and shows white: not followed, because a radiograph would be lost. */
+/* Alpha is dropped, as Pillow's convert("RGB") does. */
+enum rc image_to_rgb8(const struct image *in, struct image *out, struct err *e) MUST_USE;
+/* ITU-R 601-2, Pillow's convert("L"). */
+enum rc image_to_grey8(const struct image *in, struct image *out, struct err *e) MUST_USE;
+/* Turns a picture upright; orientation as in EXIF, 1..8. */
+enum rc image_orient(const struct image *in, int32_t orientation, struct image *out, struct err *e) MUST_USE;
+/* Window and level on 8- or 16-bit grey -> 8-bit grey, linear as in DICOM: centre and width in source levels; width <= 0:
+ * full range. Alpha is dropped; colour is ERR_VALUE. */
+enum rc image_window(const struct image *in, double centre, double width, bool invert, struct image *out,
+                     struct err *e) MUST_USE;
+enum rc image_crop(const struct image *in, int32_t x, int32_t y, int32_t w, int32_t h, struct image *out,
+                   struct err *e) MUST_USE;
 
 /* What a passport's preprocessing says; image_prepare turns a picture into the network's input. */
 struct image_recipe {

@@ -82,8 +82,8 @@ static enum rc shrink(const struct image *in, const struct layout *l, enum ascii
     return image_pil_resize(in, &l->part, w, h, larger ? IMAGE_PIL_BILINEAR : IMAGE_PIL_BOX, out, e);
 }
 
-/* 8-bit levels of one or three channels after the window. A window of 16-bit levels comes first, while they are all there;
- * one of 8-bit levels after shrinking, when there are few of them. */
+/* 8-bit levels of one or three channels after the window. A window of 16-bit levels comes first, while they are all
+ * there; one of 8-bit levels after shrinking, when there are few of them. */
 static enum rc make_plate(const struct image *in, const struct ascii_view *v, const struct layout *l,
                           struct image *plate, struct err *e)
 {

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* --- the 256 colours of xterm: 16..231 a cube of 6 steps, 232..255 a grey ramp; 0..15 are the user's own, not used --- */
+/* --- the 256 colours of xterm: 16..231 a cube of 6 steps, 232..255 a grey ramp; 0..15 are the user's own, unused ---
+ */
 
 static const uint8_t cube_levels[6] = {0, 95, 135, 175, 215, 255};
 
@@ -176,7 +177,8 @@ enum rc ascii_draw_256(const struct image *plate, enum ascii_mode mode, struct a
     return rc;
 }
 
-/* --- braille: 2 x 4 dots ------------------------------------------------------------------------------------------- */
+/* --- braille: 2 x 4 dots -------------------------------------------------------------------------------------------
+ */
 
 /* Floyd-Steinberg to black and white, dot for dot; serpentine, or flat parts show diagonal worms. */
 static void diffuse_dots(const struct image *p, int32_t *row_error, uint8_t *dots)

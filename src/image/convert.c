@@ -63,8 +63,9 @@ enum rc image_to_grey8(const struct image *in, struct image *out, struct err *e)
             out->u8[i] = level(in, at);
         } else {
             /* ITU-R 601-2 in 16-bit fixed point, libImaging/ImConvert.c */
-            out->u8[i] = (uint8_t)((level(in, at) * 19595U + level(in, at + 1) * 38470U + level(in, at + 2) * 7471U +
-                                    0x8000U) >> 16);
+            out->u8[i] =
+                (uint8_t)((level(in, at) * 19595U + level(in, at + 1) * 38470U + level(in, at + 2) * 7471U + 0x8000U) >>
+                          16);
         }
     }
     return RC_OK;

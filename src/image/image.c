@@ -85,9 +85,9 @@ const char *image_format_name(enum image_format f)
 }
 
 static const char *const filter_names[IMAGE_FILTER_N] = {
-    [IMAGE_PIL_NEAREST] = "pil-nearest",   [IMAGE_PIL_BOX] = "pil-box",         [IMAGE_PIL_BILINEAR] = "pil-bilinear",
-    [IMAGE_PIL_HAMMING] = "pil-hamming",   [IMAGE_PIL_BICUBIC] = "pil-bicubic", [IMAGE_PIL_LANCZOS] = "pil-lanczos",
-    [IMAGE_TF_NEAREST] = "tf-nearest",     [IMAGE_TF_BILINEAR] = "tf-bilinear", [IMAGE_TF_AREA] = "tf-area",
+    [IMAGE_PIL_NEAREST] = "pil-nearest", [IMAGE_PIL_BOX] = "pil-box",         [IMAGE_PIL_BILINEAR] = "pil-bilinear",
+    [IMAGE_PIL_HAMMING] = "pil-hamming", [IMAGE_PIL_BICUBIC] = "pil-bicubic", [IMAGE_PIL_LANCZOS] = "pil-lanczos",
+    [IMAGE_TF_NEAREST] = "tf-nearest",   [IMAGE_TF_BILINEAR] = "tf-bilinear", [IMAGE_TF_AREA] = "tf-area",
 };
 
 const char *image_filter_name(enum image_filter f)

@@ -12,11 +12,13 @@ void image_borrow(const struct image *in, struct image *out);
 /* Limits of image.h, as a decoder meets them in a header. */
 enum rc image_check_limits(uint64_t width_px, uint64_t height_px, struct err *e) MUST_USE;
 
-/* EXIF orientation 1..8 of a TIFF block ("II*\0" or "MM\0*"); 1 when absent or not sound. Reads nothing outside data. */
+/* EXIF orientation 1..8 of a TIFF block ("II*\0" or "MM\0*"); 1 when absent or not sound. Reads nothing outside data.
+ */
 int32_t image_exif_orientation(const uint8_t *data, size_t n);
 
 /* The two decoders (cage only). Same contract as image_decode. */
-enum rc image_png_decode(const uint8_t *data, size_t n, struct image_place to, struct image *out, struct err *e) MUST_USE;
+enum rc image_png_decode(const uint8_t *data, size_t n, struct image_place to, struct image *out,
+                         struct err *e) MUST_USE;
 enum rc image_jpeg_decode(const uint8_t *data, size_t n, struct image_place to, struct image *out,
                           struct err *e) MUST_USE;
 

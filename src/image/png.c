@@ -29,8 +29,8 @@ static _Noreturn void fail(png_structp png, png_const_charp why)
     longjmp(j->jump, 1);
 }
 
-/* libpng keeps going after damage it calls benign. What touches the pixels is not benign here; the same goes for an index
- * outside the palette. More data than the picture needs loses nothing. */
+/* libpng keeps going after damage it calls benign. What touches the pixels is not benign here; the same goes for an
+ * index outside the palette. More data than the picture needs loses nothing. */
 static void warn(png_structp png, png_const_charp why)
 {
     struct png_job *j = png_get_error_ptr(png);
@@ -53,7 +53,8 @@ static void read_bytes(png_structp png, png_bytep to, size_t n)
 
 static void skip_what_no_picture_needs(png_structp png)
 {
-    static const png_byte names[] = "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt";
+    static const png_byte names[] =
+        "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt";
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names, (int)(sizeof names / 5));
     png_set_user_limits(png, IMAGE_SIDE_MAX_PX, IMAGE_SIDE_MAX_PX);

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* --- filters: Pillow's, to the letter ------------------------------------------------------------------------------ */
+/* --- filters: Pillow's, to the letter ------------------------------------------------------------------------------
+ */
 
 static double filter_box(double x)
 {
@@ -62,7 +63,8 @@ static const struct {
     [IMAGE_PIL_LANCZOS] = {filter_lanczos, 3.0},
 };
 
-/* --- coefficients -------------------------------------------------------------------------------------------------- */
+/* --- coefficients --------------------------------------------------------------------------------------------------
+ */
 
 struct pil_span {
     double scale, filter_scale, support;
@@ -143,7 +145,8 @@ static enum rc axis_init(struct pil_axis *a, int32_t in_n, float from, float to,
     return RC_OK;
 }
 
-/* --- passes -------------------------------------------------------------------------------------------------------- */
+/* --- passes --------------------------------------------------------------------------------------------------------
+ */
 
 void image_pil_rows_scalar(const uint8_t *in, size_t in_stride, uint8_t *out, size_t out_stride, int32_t rows_n,
                            int32_t channels, const struct pil_axis *a)
@@ -351,7 +354,8 @@ enum rc image_pil_resize_with(const struct pil_kernel *k, const struct image *in
     const struct image_box *b = box ? box : &whole;
     *out = (struct image){0};
     if (in->bits != 8 || f > IMAGE_PIL_LANCZOS) {
-        return err_set(e, ERR_VALUE, "Resizing with %s takes 8-bit pictures and Pillow's filters", image_filter_name(f));
+        return err_set(e, ERR_VALUE, "Resizing with %s takes 8-bit pictures and Pillow's filters",
+                       image_filter_name(f));
     }
     if (width_px < 1 || height_px < 1 || width_px > IMAGE_SIDE_MAX_PX || height_px > IMAGE_SIDE_MAX_PX) {
         return err_set(e, ERR_VALUE, "Resizing to %d x %d pixels, allowed 1 to %d a side", width_px, height_px,

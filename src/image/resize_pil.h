@@ -1,5 +1,6 @@
-/* Pillow's resampling (libImaging/Resample.c): per axis a table of fixed-point coefficients, then one pass along the rows
- * and one along the columns, each rounding to 8 bits. All arithmetic is modulo 2^32, so every kernel gives the same bytes. */
+/* Pillow's resampling (libImaging/Resample.c): per axis a table of fixed-point coefficients, then one pass along the
+ * rows and one along the columns, each rounding to 8 bits. All arithmetic is modulo 2^32, so every kernel gives the
+ * same bytes. */
 #ifndef CLINIC_IMAGE_RESIZE_PIL_H
 #define CLINIC_IMAGE_RESIZE_PIL_H
 
@@ -42,9 +43,9 @@ struct pil_kernel {
 };
 
 #define PIL_KERNEL(isa)                                                                                                \
-    void image_pil_rows_##isa(const uint8_t *in, size_t in_stride, uint8_t *out, size_t out_stride, int32_t rows_n,   \
+    void image_pil_rows_##isa(const uint8_t *in, size_t in_stride, uint8_t *out, size_t out_stride, int32_t rows_n,    \
                               int32_t channels, const struct pil_axis *a);                                             \
-    void image_pil_column_##isa(const uint8_t *in, size_t stride, uint8_t *out, size_t n, const struct pil_axis *a,   \
+    void image_pil_column_##isa(const uint8_t *in, size_t stride, uint8_t *out, size_t n, const struct pil_axis *a,    \
                                 int32_t y);
 PIL_KERNEL(scalar)
 PIL_KERNEL(sse41)

@@ -116,7 +116,8 @@ void image_pil_rows_avx2(const uint8_t *in, size_t in_stride, uint8_t *out, size
     }
 }
 
-void image_pil_column_avx2(const uint8_t *in, size_t stride, uint8_t *out, size_t n, const struct pil_axis *a, int32_t y)
+void image_pil_column_avx2(const uint8_t *in, size_t stride, uint8_t *out, size_t n, const struct pil_axis *a,
+                           int32_t y)
 {
     size_t k0 = (size_t)y * (size_t)a->taps_n, x = 0;
     const uint8_t *from = in + (size_t)a->first[y] * stride;

@@ -1,5 +1,6 @@
-/* tf.image.resize without antialias, in single precision: bilinear and nearest with half-pixel centres, area as TensorFlow's
- * ResizeArea (tensorflow/core/kernels/image/resize_*_op.cc). Source rows are turned into floats one at a time. */
+/* tf.image.resize without antialias, in single precision: bilinear and nearest with half-pixel centres, area as
+ * TensorFlow's ResizeArea (tensorflow/core/kernels/image/resize_*_op.cc). Source rows are turned into floats one at a
+ * time. */
 #include "image_priv.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* The module "picture": PNG and JPEG writers, out of the program's start-up. Only the station's own pictures pass here. */
+/* The module "picture": PNG and JPEG writers, out of the program's start-up. Only the station's own pictures pass here.
+ */
 #include "write_impl.h"
 
 #include <png.h>
@@ -8,7 +9,8 @@
 
 #include <jpeglib.h>
 
-/* --- PNG ----------------------------------------------------------------------------------------------------------- */
+/* --- PNG -----------------------------------------------------------------------------------------------------------
+ */
 
 struct png_out {
     const struct image *in;
@@ -85,7 +87,8 @@ enum rc image_write_png_impl(const struct image *in, struct buf *out, struct err
     return rc;
 }
 
-/* --- JPEG ---------------------------------------------------------------------------------------------------------- */
+/* --- JPEG ----------------------------------------------------------------------------------------------------------
+ */
 
 struct jpeg_out {
     struct jpeg_compress_struct c;

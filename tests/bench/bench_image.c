@@ -1,4 +1,5 @@
-/* Decoding against preparing: a 3000 x 2500 JPEG to a network's input and to a first preview, the best of several runs. */
+/* Decoding against preparing: a 3000 x 2500 JPEG to a network's input and to a first preview, the best of several runs.
+ */
 #include "base/file.h"
 #include "base/text.h"
 #include "image.h"
@@ -83,8 +84,8 @@ static void bench(int32_t channels)
     for (int c = 0; c < 3; c++) {
         recipe.scale[c] = 1.0F / 255;
     }
-    struct ascii_view view = {.columns = 78, .rows = 21, .cell_aspect = 2, .mode = ASCII_MONO, .zoom = 1, .pan_x = 0.5,
-                              .pan_y = 0.5};
+    struct ascii_view view = {
+        .columns = 78, .rows = 21, .cell_aspect = 2, .mode = ASCII_MONO, .zoom = 1, .pan_x = 0.5, .pan_y = 0.5};
     for (int i = 0; i < RUNS; i++) {
         int64_t t = clock_mono_ns();
         if (image_decode(jpeg.data, jpeg.len, (struct image_place){place, &pixels}, &im, &e) != RC_OK) {

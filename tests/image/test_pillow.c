@@ -1,7 +1,8 @@
-/* Equal to Pillow, byte for byte: decoding, resizing, fitting, grey. The committed records are what a bare clone has; where
- * Pillow itself is installed, some hundreds more are made on the spot. */
+/* Equal to Pillow, byte for byte: decoding, resizing, fitting, grey. The committed records are what a bare clone has;
+ * where Pillow itself is installed, some hundreds more are made on the spot. */
 #include "image/image_priv.h"
 #include "image/resize_pil.h"
+#include "records.h"
 
 #include <setjmp.h>
 #include <spawn.h>
@@ -14,46 +15,20 @@
 
 #include <cmocka.h>
 
-enum kind { RESIZE = 1, DECODE, FIT, GREY };
-enum view { VIEW_NATIVE, VIEW_RGB8, VIEW_GREY16 };
-
-struct record {
-    uint32_t kind, w, h, channels, filter, w2, h2, expected_n; /* as pillow_cases.py writes them; w: bytes of a DECODE */
-};
-
 extern char **environ;
-
-static const char *tree(void)
-{
-    const char *t = getenv("CLINIC_TEST_TREE");
-    return t ? t : ".";
-}
-
-static void noise(uint8_t *out, size_t n)
-{
-    uint32_t x = 1;
-    for (size_t i = 0; i < n; i++) {
-        x = x * 1664525U + 1013904223U;
-        out[i] = x >> 29 == 0 ? 0 : x >> 29 == 1 ? 255 : (uint8_t)(x >> 16);
-    }
-}
 
 static struct image picture(const struct record *r)
 {
     struct image im;
     struct err e = {0};
     assert_int_equal(image_init_blank(&im, (int32_t)r->w, (int32_t)r->h, (int32_t)r->channels, 8, &e), RC_OK);
-    noise(im.u8, image_bytes(&im));
+    noise_fill(im.u8, image_bytes(&im));
     return im;
 }
 
-static void *place(void *ctx, size_t bytes)
+static void same_bytes(const struct record *r, const char *what, const uint8_t *ours, size_t n)
 {
-    return *(void **)ctx = malloc(bytes);
-}
-
-static void same_bytes(const struct record *r, const char *what, const uint8_t *ours, size_t n, const uint8_t *pillows)
-{
+    const uint8_t *pillows = r->expected;
     if (n == r->expected_n && memcmp(ours, pillows, n) == 0) {
         return;
     }
@@ -65,32 +40,33 @@ static void same_bytes(const struct record *r, const char *what, const uint8_t *
              what, r->w, r->h, r->channels, r->w2, r->h2, r->filter, n, r->expected_n, at);
 }
 
-static void check_resize(const struct record *r, const uint8_t *expected)
+static void check_resize(const struct record *r)
 {
     struct image im = picture(r), out;
     struct err e = {0};
     enum image_filter f = (enum image_filter)r->filter;
     assert_int_equal(image_resize_u8(&im, (int32_t)r->w2, (int32_t)r->h2, f, &out, &e), RC_OK);
-    same_bytes(r, "resize", out.u8, image_bytes(&out), expected);
+    same_bytes(r, "resize", out.u8, image_bytes(&out));
     image_fini(&out);
     size_t n;
     const struct pil_kernel *k = image_pil_kernels(&n);
     for (size_t i = 0; i < n && (im.channels & 1); i++) {
         if (k[i].supported()) {
-            assert_int_equal(image_pil_resize_with(&k[i], &im, NULL, (int32_t)r->w2, (int32_t)r->h2, f, &out, &e), RC_OK);
-            same_bytes(r, k[i].name, out.u8, image_bytes(&out), expected);
+            assert_int_equal(image_pil_resize_with(&k[i], &im, NULL, (int32_t)r->w2, (int32_t)r->h2, f, &out, &e),
+                             RC_OK);
+            same_bytes(r, k[i].name, out.u8, image_bytes(&out));
             image_fini(&out);
         }
     }
     image_fini(&im);
 }
 
-static void check_decode(const struct record *r, const uint8_t *file, const uint8_t *expected)
+static void check_decode(const struct record *r)
 {
     struct image im, seen;
     struct err e = {0};
-    void *pixels = NULL;
-    enum rc rc = image_decode(file, r->w, (struct image_place){place, &pixels}, &im, &e);
+    struct placed to = {0};
+    enum rc rc = image_decode(r->file, r->w, (struct image_place){placed_place, &to}, &im, &e);
     if (rc != RC_OK) {
         fail_msg("decoding a file of %u bytes: %s", r->w, e.msg);
     }
@@ -103,74 +79,66 @@ static void check_decode(const struct record *r, const uint8_t *file, const uint
         assert_int_equal(im.bits, r->filter == VIEW_GREY16 ? 16 : 8);
         image_borrow(&im, &seen);
     }
-    same_bytes(r, "decode", seen.u8, image_bytes(&seen), expected);
+    same_bytes(r, "decode", seen.u8, image_bytes(&seen));
     image_fini(&seen);
-    free(pixels);
+    free(to.pixels);
 }
 
 /* Through image_prepare with scale 1, so that the values are levels. */
-static void check_fit(const struct record *r, const uint8_t *expected)
+static void check_fit(const struct record *r)
 {
     struct image im = picture(r);
     struct err e = {0};
-    struct image_recipe recipe = {.width_px = (int32_t)r->w2, .height_px = (int32_t)r->h2, .channels = 3,
-                                  .filter = (enum image_filter)r->filter, .keep_aspect = true, .scale = {1, 1, 1}};
+    struct image_recipe recipe = {.width_px = (int32_t)r->w2,
+                                  .height_px = (int32_t)r->h2,
+                                  .channels = 3,
+                                  .filter = (enum image_filter)r->filter,
+                                  .keep_aspect = true,
+                                  .scale = {1, 1, 1}};
     float *levels = calloc(r->expected_n, sizeof *levels);
     uint8_t *bytes = malloc(r->expected_n);
     assert_int_equal(image_prepare(&im, &recipe, levels, &e), RC_OK);
     for (size_t i = 0; i < r->expected_n; i++) {
         bytes[i] = (uint8_t)levels[i];
     }
-    same_bytes(r, "fit", bytes, r->expected_n, expected);
+    same_bytes(r, "fit", bytes, r->expected_n);
     free(bytes);
     free(levels);
     image_fini(&im);
 }
 
-static void check_grey(const struct record *r, const uint8_t *expected)
+static void check_grey(const struct record *r)
 {
     struct image im = picture(r), out;
     struct err e = {0};
     assert_int_equal(image_to_grey8(&im, &out, &e), RC_OK);
-    same_bytes(r, "grey", out.u8, image_bytes(&out), expected);
+    same_bytes(r, "grey", out.u8, image_bytes(&out));
     image_fini(&out);
     image_fini(&im);
 }
 
-static uint8_t *bytes_of(FILE *f, size_t n)
+static int check_records(FILE *f)
 {
-    uint8_t *b = malloc(n ? n : 1);
-    assert_int_equal(fread(b, 1, n, f), n);
-    return b;
-}
-
-static int check_records(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
     struct record r;
     int n = 0;
-    for (; fread(&r, sizeof r, 1, f) == 1; n++) {
-        uint8_t *file = r.kind == DECODE ? bytes_of(f, r.w) : NULL;
-        uint8_t *expected = bytes_of(f, r.expected_n);
-        switch ((enum kind)r.kind) {
-        case RESIZE:
-            check_resize(&r, expected);
+    for (; record_next(f, &r); n++) {
+        switch ((enum record_kind)r.kind) {
+        case RECORD_RESIZE:
+            check_resize(&r);
             break;
-        case DECODE:
-            check_decode(&r, file, expected);
+        case RECORD_DECODE:
+            check_decode(&r);
             break;
-        case FIT:
-            check_fit(&r, expected);
+        case RECORD_FIT:
+            check_fit(&r);
             break;
-        case GREY:
-            check_grey(&r, expected);
+        case RECORD_GREY:
+            check_grey(&r);
             break;
         default:
             fail_msg("record %d is of kind %u", n, r.kind);
         }
-        free(file);
-        free(expected);
+        record_fini(&r);
     }
     fclose(f);
     return n;
@@ -179,9 +147,7 @@ static int check_records(const char *path)
 static void test_committed(void **state)
 {
     (void)state;
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/image/pillow.bin", tree());
-    assert_true(check_records(path) >= 120);
+    assert_true(check_records(golden_open("pillow.bin")) >= 120);
 }
 
 static int python(char *const argv[])
@@ -198,7 +164,8 @@ static void test_live(void **state)
 {
     (void)state;
     char script[4096], out[] = "/tmp/clinic-pillow-XXXXXX";
-    char interpreter[] = "/usr/bin/python3", flag[] = "-c", import[] = "try: import PIL.Image\nexcept ImportError: exit(3)";
+    char interpreter[] = "/usr/bin/python3", flag[] = "-c",
+         import[] = "try: import PIL.Image\nexcept ImportError: exit(3)";
     if (python((char *[]){interpreter, flag, import, NULL}) != 0) {
         print_message("skipped: python3-pil is not installed\n");
         skip();
@@ -207,10 +174,12 @@ static void test_live(void **state)
     assert_true(fd >= 0);
     close(fd);
     char many[] = "--many", seed[] = "20260302";
-    snprintf(script, sizeof script, "%s/tests/image/pillow_cases.py", tree());
+    golden_path(script, sizeof script, "tests/image", "pillow_cases.py");
     assert_int_equal(python((char *[]){interpreter, script, out, many, seed, NULL}), 0);
-    int n = check_records(out);
+    FILE *f = fopen(out, "rb");
     unlink(out);
+    assert_non_null(f);
+    int n = check_records(f);
     print_message("%d records equal to Pillow\n", n);
     assert_true(n >= 600);
 }
