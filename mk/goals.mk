@@ -58,8 +58,9 @@ cppcheck:
 		--suppressions-list=mk/cppcheck.txt -j $(JOBS) -D_GNU_SOURCE -D__x86_64__ -DCLINIC_VERSION='"0"' -Iinclude -Isrc $(wildcard src)
 
 VALGRIND_ROOMS ?= base image
-valgrind: tests
-	@for t in $(foreach r,$(VALGRIND_ROOMS),$(filter $(BUILD)/tests/$(r)/%,$(TEST_BIN))); do echo "  VALGRIND $$t"; \
+VALGRIND_BIN = $(foreach r,$(VALGRIND_ROOMS),$(filter $(BUILD)/tests/$(r)/%,$(TEST_BIN)))
+valgrind: $(VALGRIND_BIN)
+	@for t in $(VALGRIND_BIN); do echo "  VALGRIND $$t"; \
 		valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite $$t >$(BUILD)/valgrind.log 2>&1 || \
 		{ cat $(BUILD)/valgrind.log; exit 1; }; done
 
