@@ -128,6 +128,35 @@ static enum rc parse_output_bomb(const struct cage_request *q, struct cage_answe
     return err_set(e, ERR_INTERNAL, "the kernel let it grow");
 }
 
+/* What an importer does with its three descriptors, and nothing else. */
+static enum rc parse_copy(const struct cage_request *q, struct cage_answer *a, struct err *e)
+{
+    (void)a;
+    static char part[1 << 16];
+    uint64_t out = 0;
+    for (uint64_t at = 0; at < q->in_bytes; at += sizeof part) {
+        ssize_t n = pread(CAGE_FD_IN, part, sizeof part, (off_t)at);
+        if (n <= 0 || pwrite(CAGE_FD_OUT, part, (size_t)n, (off_t)at) != n) {
+            return err_sys(e, ERR_MODEL_TRUNCATED, errno, "copy");
+        }
+        out += (uint64_t)n;
+    }
+    if (q->extra_bytes > 0) {
+        ssize_t n = pread(CAGE_FD_EXTRA, part, (size_t)q->extra_bytes, 0);
+        if (n <= 0 || pwrite(CAGE_FD_OUT, part, (size_t)n, (off_t)out) != n) {
+            return err_sys(e, ERR_MODEL_CONFIG, errno, "copy");
+        }
+    }
+    return RC_OK;
+}
+
+static void play_copy(void)
+{
+    struct cage_hello h;
+    cage_enter(CAGE_NETWORK, &h);
+    cage_serve(&h, parse_copy);
+}
+
 #define SERVER(name)                                                                                                   \
     static void play_##name(void)                                                                                      \
     {                                                                                                                  \
@@ -140,7 +169,7 @@ SERVER(bomb)
 SERVER(output_bomb)
 
 /* clang-format off */
-#define SERVERS(X) X(inherited, 0) X(address_space, 0) X(forever, 0) X(bomb, 0) X(output_bomb, 0)
+#define SERVERS(X) X(inherited, 0) X(address_space, 0) X(forever, 0) X(bomb, 0) X(output_bomb, 0) X(copy, 0)
 #define ROLE(name, ...) {#name, play_##name},
 static const struct role roles[] = {DENIED_PROBES(ROLE) KILLED_PROBES(ROLE) ALLOWED_PROBES(ROLE) SERVERS(ROLE)};
 /* clang-format on */
@@ -287,6 +316,45 @@ static void test_bombs(void **state)
     assert_true(test_childless());
 }
 
+static void test_networks_pass_through(void **state)
+{
+    (void)state;
+    enum { N = 3 * 1000 * 1000 + 17 };
+    struct err e = {.rc = RC_OK};
+    struct intake_file f, json;
+    char *data = mem_zalloc(N, 1, &e);
+    assert_non_null(data);
+    for (size_t i = 0; i < N; i++) {
+        data[i] = (char)(i * 7 + i / 256);
+    }
+    assert_int_equal(intake_open_network(test_file("net.h5", data, N), N, &f, &e), RC_OK);
+    assert_int_equal(intake_open_network(test_file("net.json", "{}", 2), 100, &json, &e), RC_OK);
+    for (int with_json = 0; with_json < 2; with_json++) {
+        int fd;
+        if (intake_import_at(child_program_path("copy"), 60000, N + 2, &f, with_json ? &json : NULL, &fd, &e) !=
+            RC_OK) {
+            fail_msg("%s", e.msg);
+        }
+        size_t n = N + (with_json ? 2 : 0);
+        assert_int_equal(lseek(fd, 0, SEEK_END), n);
+        char *copy = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+        assert_ptr_not_equal(copy, MAP_FAILED);
+        assert_memory_equal(copy, data, N);
+        assert_memory_equal(copy + N, "{}", n - N);
+        munmap(copy, n);
+        close(fd);
+    }
+    /* One byte less than is needed: the cap is checked here, whatever the child thinks of it. */
+    int fd = 0;
+    assert_int_equal(intake_import_at(child_program_path("copy"), 60000, N - 1, &f, NULL, &fd, &e), RC_FAILED);
+    assert_int_equal(e.code, ERR_CAGE);
+    assert_int_equal(fd, -1);
+    intake_close(&f);
+    intake_close(&json);
+    mem_free(data);
+    assert_true(test_childless());
+}
+
 /* --- the shipped programs --------------------------------------------------------------------------------------------
  */
 
@@ -428,13 +496,10 @@ int main(int argc, char **argv)
         play_row(path_base(argv[0]) + strlen("row-"));
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_doubtful_calls_fail),
-        cmocka_unit_test(test_every_row_of_the_table),
-        cmocka_unit_test(test_other_calls_kill),
-        cmocka_unit_test(test_needed_calls_work),
-        cmocka_unit_test(test_bombs),
-        cmocka_unit_test(test_image_program_is_locked),
-        cmocka_unit_test(test_network_program_is_locked),
+        cmocka_unit_test(test_doubtful_calls_fail),     cmocka_unit_test(test_every_row_of_the_table),
+        cmocka_unit_test(test_other_calls_kill),        cmocka_unit_test(test_needed_calls_work),
+        cmocka_unit_test(test_networks_pass_through),   cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_image_program_is_locked), cmocka_unit_test(test_network_program_is_locked),
         cmocka_unit_test(test_real_pictures),
     };
     int failed = cmocka_run_group_tests_name("cage", tests, NULL, NULL);
