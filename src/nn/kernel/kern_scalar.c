@@ -1,0 +1,28 @@
+/* Kernels of the row plain C. */
+#include "nn/kernel/kernels.h"
+#include "nn/kernel/vec_scalar.h"
+#include <math.h>
+
+enum { NV_MOST = 4, MR_MOST = 4, ROW_PIXELS = 4 };
+static const struct kern_isa table;
+
+#define TILES(T) \
+    T(1, 1) T(2, 1) T(3, 1) T(4, 1) \
+    T(1, 2) T(2, 2) T(3, 2) T(4, 2) \
+    T(1, 3) T(2, 3) T(3, 3) T(4, 3) \
+    T(1, 4) T(2, 4) T(3, 4) T(4, 4)
+
+#include "nn/kernel/body_math.h"
+#include "nn/kernel/body_gemm.h"
+#include "nn/kernel/body_rows.h"
+#include "nn/kernel/body_flat.h"
+
+static const struct kern_isa table = {
+    .name = "scalar", .vector = VL, .panel_vectors_max = NV_MOST, .rows_max = {0, 4, 4, 4, 4},
+    .gemm = gemm, .depthwise = depthwise, .pool = pool, .map = map, .affine = affine, .binary = binary, .reduce = reduce,
+    .exp_sum = exp_sum, .maximum = maximum,
+};
+const struct kern_isa *kern_scalar(void)
+{
+    return &table;
+}
