@@ -150,3 +150,28 @@ def test_installed_program_finds_its_things(tree, build, tmp_path):
     assert "chest-pneumonia" in run.stdout
     for path in pathlib.Path(root).rglob("*"):
         assert not path.is_symlink()
+
+
+def deps(tree, tmp_path, installed, uid="1000"):
+    """mk/deps on a machine made of four small scripts."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, body in {"dpkg-query": "echo installed" if installed else "exit 1", "id": f"echo {uid}", "sudo": "exit 1",
+                       "apt-get": "echo apt-get \"$@\" >&2; exit 100"}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    return subprocess.run(["sh", str(tree / "mk" / "deps")], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          env={"PATH": f"{tools}:/usr/bin:/bin"})
+
+
+def test_deps_does_nothing_when_all_is_there(tree, tmp_path):
+    done = deps(tree, tmp_path, installed=True)
+    assert done.returncode == 0 and done.stdout == "deps: every Debian package of deps.txt is installed\n" and not done.stderr
+
+
+@pytest.mark.parametrize("uid, words", [("1000", "cannot install without root or sudo"), ("0", "could not be installed:")])
+def test_deps_names_what_is_missing(tree, tmp_path, uid, words):
+    done = deps(tree, tmp_path, installed=False, uid=uid)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert words in last and "libhdf5-dev" in last and "python3-pyte" in last and "valgrind" not in last
