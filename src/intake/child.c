@@ -187,7 +187,8 @@ static enum rc gone(struct child *c, enum cage_kind kind, struct err *e)
     int sig = WTERMSIG(status);
     switch (sig) {
     case SIGXCPU:
-        return err_set(e, k->time, "The %s takes more than %d s of computing to read", k->what, CAGE_CPU_S);
+        return err_set(e, k->time, "The %s takes more than %d s of computing to read", k->what,
+                       kind == CAGE_NETWORK ? CAGE_NETWORK_CPU_S : CAGE_CPU_S);
     case SIGXFSZ:
         return err_set(e, k->limit, "The %s grows beyond the limits while being read", k->what);
     case SIGSYS:

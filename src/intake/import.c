@@ -58,5 +58,6 @@ enum rc intake_import_network(const struct conf *c, const struct intake_file *f,
     }
     /* Unpacked, a network obeys the limit its file obeys: a compressed bomb ends there. */
     uint64_t out_max_bytes = (uint64_t)conf_int(c, CONF_ID_max_model_mb) << 20;
-    return intake_import_at(binary, CAGE_WALL_MS, out_max_bytes, f, json, ir_fd, e);
+    int deadline_ms = CAGE_WALL_MS + (int)(f->size_bytes >> 20) * CAGE_NETWORK_MS_PER_MB;
+    return intake_import_at(binary, deadline_ms, out_max_bytes, f, json, ir_fd, e);
 }

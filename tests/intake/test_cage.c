@@ -413,7 +413,7 @@ static void check_locked(const char *program, enum cage_kind kind)
     if (!CAGE_SANITIZED) {
         assert_line(c.pid, "limits", "Max address space", "805306368 805306368 bytes");
     }
-    assert_line(c.pid, "limits", "Max cpu time", "6 7 seconds");
+    assert_line(c.pid, "limits", "Max cpu time", kind == CAGE_NETWORK ? "30 31 seconds" : "6 7 seconds");
     assert_line(c.pid, "limits", "Max core file size", "0 0 bytes");
     assert_line(c.pid, "limits", "Max processes", "0 0 processes");
     assert_line(c.pid, "limits", "Max open files", "7 7 files");

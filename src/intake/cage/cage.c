@@ -33,12 +33,12 @@ static void limit_or_die(int resource, rlim_t soft, rlim_t hard)
     }
 }
 
-static void set_limits(void)
+static void set_limits(enum cage_kind kind)
 {
     if (!CAGE_SANITIZED) { /* shadow memory alone takes 16 TB of addresses */
         limit_or_die(RLIMIT_AS, (rlim_t)CAGE_ADDRESS_SPACE_MB << 20, (rlim_t)CAGE_ADDRESS_SPACE_MB << 20);
     }
-    rlim_t cpu_s = CAGE_CPU_S + CAGE_CPU_WARM_S;
+    rlim_t cpu_s = kind == CAGE_NETWORK ? CAGE_NETWORK_CPU_S : CAGE_CPU_S + CAGE_CPU_WARM_S;
     limit_or_die(RLIMIT_CPU, cpu_s, cpu_s + 1);
     limit_or_die(RLIMIT_FSIZE, CAGE_OUT_MAX_BYTES, CAGE_OUT_MAX_BYTES);
     limit_or_die(RLIMIT_CORE, 0, 0);
@@ -105,7 +105,7 @@ void cage_enter(enum cage_kind kind, struct cage_hello *hello)
     *hello = (struct cage_hello){.magic = CAGE_HELLO_MAGIC, .version = CAGE_VERSION, .kind = kind};
     drop_privileges(kind);
     hello->landlock_abi = forbid_files(); /* needs a free descriptor: before the limits */
-    set_limits();
+    set_limits(kind);
     if (!cage_filter_install()) {
         _exit(EXIT_SECCOMP);
     }

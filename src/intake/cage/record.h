@@ -31,6 +31,8 @@ enum {
     CAGE_CPU_S = 5,      /* for one file */
     CAGE_CPU_WARM_S = 1, /* a child that has used more takes no further file, so each has CAGE_CPU_S before it */
     CAGE_WALL_MS = 6000,
+    CAGE_NETWORK_MS_PER_MB = 10, /* besides: VGG16 has 553 MB, and a slow disk's worth of memory to fill */
+    CAGE_NETWORK_CPU_S = 30,     /* for the one file of its life; the wall clock is the nearer limit */
 };
 #define CAGE_OUT_MAX_BYTES ((uint64_t)2 << 30)
 
