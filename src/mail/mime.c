@@ -7,7 +7,7 @@
 #include <time.h>
 
 enum {
-    WORD_BYTES = 45, /* 60 base64 characters: an encoded word of 72, below the 75 of RFC 2047 */
+    WORD_BYTES = 39, /* 52 base64 characters: with "Subject: " and its frame below the 76 of RFC 2047 */
     LINE_BYTES = 57, /* 76 base64 characters */
     QP_COLUMNS = 73, /* leaves room for one more "=XX" and the soft break */
 };

@@ -133,7 +133,7 @@ static void text_is_quoted_safely(void **state)
     struct buf out = {0};
     struct mail_message m = sample();
     memset(text, 'x', sizeof text);
-    for (size_t i = 0; i + 2 < sizeof text; i += 7)
+    for (size_t i = 0; i + 4 < sizeof text; i += 7)
         memcpy(text + i, "\xc3\xa9", 2);
     text[sizeof text - 2] = ' ';
     text[sizeof text - 1] = 0;
