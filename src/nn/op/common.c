@@ -196,6 +196,19 @@ enum rc op_want_weight(const struct ir_graph *g, const struct ir_node *n, int32_
                    op_shape_text(is, sizeof is, &w->shape), op_shape_text(should, sizeof should, want));
 }
 
+enum rc op_want_shape(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *is,
+                      const struct ir_shape *want, const char *what, struct err *e)
+{
+    bool same = is->rank == want->rank;
+    for (int32_t i = 0; same && i < want->rank; i++) {
+        same = is->dim[i] == want->dim[i] || is->dim[i] == -1 || want->dim[i] == -1;
+    }
+    char a[96], b[96];
+    return same ? RC_OK
+                : op_fail(g, n, e, ERR_MODEL_SHAPE, "%s %s, expected %s", what, op_shape_text(a, sizeof a, is),
+                          op_shape_text(b, sizeof b, want));
+}
+
 enum rc op_broadcast(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *a,
                      const struct ir_shape *b, struct ir_shape *out, struct err *e)
 {

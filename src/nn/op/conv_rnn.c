@@ -1,6 +1,8 @@
 /* CONV_RNN: ConvLSTM1D/2D/3D over [.., T, spatial.., C]. */
 #include "nn/op/op.h"
 
+#include <string.h>
+
 enum { GATES = 4 };
 
 enum rc op_check_CONV_RNN(const struct ir_graph *g, const struct ir_node *n, struct err *e)
@@ -64,4 +66,117 @@ enum rc op_infer_CONV_RNN(const struct ir_graph *g, const struct ir_node *n, con
         out->dim[--out->rank] = 0;
     }
     return rc;
+}
+
+/* ---- generic form: one tile per sequence of pictures ---- */
+struct conv_rnn_args {
+    struct op_grid input, state; /* window of the input; of the state: SAME, stride 1 */
+    int64_t outer, cells;        /* cells: output positions of one picture */
+    int32_t time, filters, reverse, sequences, has_bias;
+    struct ir_act act, gate;
+    int64_t kernel, recurrent, bias;
+};
+
+static int64_t picture(const struct op_grid *g)
+{
+    return (int64_t)g->axis[0].in * g->axis[1].in * g->axis[2].in * g->in_channels;
+}
+
+/* Gates i f c o of every cell, after both convolutions. */
+static void cells_update(const struct conv_rnn_args *a, float *z, float *h, float *c)
+{
+    int64_t f = a->filters;
+    for (int64_t k = 0; k < a->cells; k++, z += GATES * f, h += f, c += f) {
+        nn_fn_apply_n(&a->gate, z, z, 2 * f);
+        nn_fn_apply_n(&a->act, z + 2 * f, z + 2 * f, f);
+        nn_fn_apply_n(&a->gate, z + 3 * f, z + 3 * f, f);
+        for (int64_t i = 0; i < f; i++) {
+            c[i] = z[f + i] * c[i] + z[i] * z[2 * f + i];
+        }
+        nn_fn_apply_n(&a->act, c, h, f);
+        for (int64_t i = 0; i < f; i++) {
+            h[i] *= z[3 * f + i];
+        }
+    }
+}
+
+static void tile_conv_rnn(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    const struct conv_rnn_args *a = s->args;
+    int64_t wide = (int64_t)GATES * a->filters, state = a->cells * a->filters;
+    float *z = env->scratch[worker], *h = z + a->cells * wide, *c = h + state;
+    const float *bias = a->has_bias ? env->packed + a->bias : NULL;
+    struct op_range r = op_tile_range(s, a->outer, tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        const float *x = nn_at(env, &s->in[0]) + i * a->time * picture(&a->input);
+        float *y = nn_at(env, &s->out[0]) + i * state * (a->sequences ? a->time : 1);
+        op_start(h, NULL, 2 * state); /* h and c */
+        for (int64_t t = 0; t < a->time; t++) {
+            int64_t at = a->reverse ? a->time - 1 - t : t;
+            for (int64_t k = 0; k < a->cells; k++) {
+                op_start(z + k * wide, bias, wide);
+            }
+            op_conv_add(&a->input, x + at * picture(&a->input), env->packed + a->kernel, z);
+            op_conv_add(&a->state, h, env->packed + a->recurrent, z);
+            cells_update(a, z, h, c);
+            if (a->sequences) {
+                memcpy(y + t * state, h, (size_t)state * sizeof *y);
+            }
+        }
+        if (!a->sequences) {
+            memcpy(y, h, (size_t)state * sizeof *y);
+        }
+    }
+}
+
+static void grids(struct conv_rnn_args *a, const struct ir_conv_rnn *r, const struct ir_shape *x, const struct ir_shape *y)
+{
+    struct ir_shape made = op_shape(r->w.spatial + 1, &y->dim[y->rank - r->w.spatial - 1]);
+    struct ir_shape gates = made, seen = op_shape(r->w.spatial + 1, &x->dim[x->rank - r->w.spatial - 1]);
+    struct ir_window again = {.spatial = r->w.spatial, .mode = IR_PAD_SAME};
+    gates.dim[r->w.spatial] = GATES * r->filters;
+    for (int32_t i = 0; i < r->w.spatial; i++) {
+        again.kernel[i] = r->w.kernel[i];
+        again.stride[i] = again.dilation[i] = 1;
+    }
+    op_grid_init(&a->input, &r->w, &seen, &gates);
+    op_grid_init(&a->state, &again, &made, &gates);
+    a->cells = op_dims_n(&made, 0, r->w.spatial);
+}
+
+enum rc op_prepare_CONV_RNN(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_conv_rnn *r = &n->u.conv_rnn;
+    const struct ir_shape *x = &s->in[0].shape;
+    struct conv_rnn_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    grids(a, r, x, &s->out[0].shape);
+    int32_t time = x->rank - 2 - r->w.spatial;
+    a->outer = op_dims_n(x, 0, time);
+    a->time = x->dim[time];
+    a->filters = r->filters;
+    a->reverse = r->reverse;
+    a->sequences = r->sequences;
+    a->has_bias = r->has_bias;
+    a->act = r->act;
+    a->gate = r->gate;
+    s->args = a;
+    double taps = 1;
+    for (int32_t i = 0; i < r->w.spatial; i++) {
+        taps *= r->w.kernel[i];
+    }
+    double per = 2.0 * taps * GATES * r->filters * ((double)a->input.in_channels + r->filters) * (double)a->cells * a->time;
+    s->flops = per * (double)a->outer;
+    op_tiles(s, tile_conv_rnn, a->outer, per);
+    size_t floats = (size_t)a->cells * (size_t)r->filters * (GATES + 2);
+    enum rc rc = nn_want_scratch(p, floats * sizeof(float), e);
+    if (rc == RC_OK) {
+        rc = nn_pack_raw(p, n, 0, &a->kernel, e);
+    }
+    if (rc == RC_OK) {
+        rc = nn_pack_raw(p, n, 1, &a->recurrent, e);
+    }
+    return rc == RC_OK && a->has_bias ? nn_pack_raw(p, n, 2, &a->bias, e) : rc;
 }

@@ -45,3 +45,72 @@ enum rc op_infer_MASK(const struct ir_graph *g, const struct ir_node *n, const s
     }
     return rc;
 }
+
+/* ---- generic forms ---- */
+struct embedding_args {
+    int32_t rows, units;
+    int64_t table;
+};
+
+static void tile_embedding(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct embedding_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]), *table = env->packed + a->table;
+    float *out = nn_at(env, &s->out[0]);
+    struct op_range r = op_tile_range(s, nn_shape_n(&s->in[0].shape), tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        double v = (double)in[i];
+        bool inside = v >= 0 && v < (double)a->rows; /* false for a NaN too */
+        op_start(out + i * a->units, inside ? table + (int64_t)v * a->units : NULL, a->units);
+    }
+}
+
+enum rc op_prepare_EMBEDDING(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    struct embedding_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    a->rows = n->u.embedding.rows;
+    a->units = n->u.embedding.units;
+    s->args = a;
+    op_tiles(s, tile_embedding, nn_shape_n(&s->in[0].shape), a->units);
+    return nn_pack_raw(p, n, 0, &a->table, e);
+}
+
+struct mask_args {
+    int64_t width;
+    float value;
+};
+
+static void tile_mask(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct mask_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]);
+    float *out = nn_at(env, &s->out[0]);
+    struct op_range r = op_tile_range(s, nn_shape_n(&s->out[0].shape), tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        bool any = false;
+        for (int64_t k = 0; !any && k < a->width; k++) {
+            any = in[i * a->width + k] != a->value;
+        }
+        out[i] = any;
+    }
+}
+
+enum rc op_prepare_MASK(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *x = &s->in[0].shape;
+    struct mask_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    bool embedding = n->u.mask.from_embedding;
+    a->width = embedding ? 1 : x->dim[x->rank - 1];
+    a->value = embedding ? 0 : n->u.mask.value;
+    s->args = a;
+    op_tiles(s, tile_mask, nn_shape_n(&s->out[0].shape), (double)a->width);
+    return RC_OK;
+}

@@ -130,3 +130,114 @@ enum rc op_infer_LOCAL(const struct ir_graph *g, const struct ir_node *n, const 
     want = op_shape(c->w.spatial + 1, &out->dim[out->rank - 1 - c->w.spatial]);
     return op_want_weight(g, n, 1, &want, e);
 }
+
+/* ---- generic form: whatever the implementation stored, packed as [positions, taps, Cin, Cout] ---- */
+struct local_args {
+    struct op_grid grid;
+    int32_t has_bias, implementation;
+    int64_t kernel, bias;
+};
+
+static int64_t taps_of(const struct op_grid *g)
+{
+    return (int64_t)g->axis[0].kernel * g->axis[1].kernel * g->axis[2].kernel;
+}
+
+static int64_t positions_of(const struct op_grid *g)
+{
+    return (int64_t)g->axis[0].out * g->axis[1].out * g->axis[2].out;
+}
+
+/* The input cell that tap t of output position p reads, or -1. Both count rows of the last two axes (LOCAL has at most two). */
+static int64_t cell_of(const struct op_grid *g, int64_t p, int64_t t)
+{
+    const struct op_axis *y = &g->axis[1], *x = &g->axis[2];
+    int32_t iy = op_axis_at(y, (int32_t)(p / x->out), (int32_t)(t / x->kernel));
+    int32_t ix = op_axis_at(x, (int32_t)(p % x->out), (int32_t)(t % x->kernel));
+    return iy < 0 || ix < 0 ? -1 : (int64_t)iy * x->in + ix;
+}
+
+static void fill_matrix(float *to, const float *w, const struct op_grid *g)
+{
+    int64_t positions = positions_of(g), taps = taps_of(g), ci = g->in_channels, co = g->out_channels;
+    for (int64_t p = 0; p < positions; p++) {
+        for (int64_t t = 0; t < taps; t++) {
+            int64_t cell = cell_of(g, p, t);
+            for (int64_t i = 0; i < ci * co; i++) {
+                float v = cell < 0 ? 0 : w[((cell * ci + i / co) * positions + p) * co + i % co];
+                to[((p * taps + t) * ci) * co + i] = v;
+            }
+        }
+    }
+}
+
+/* conv_utils.conv_kernel_idxs, sorted: for each position, for each filter, the connected cells in order. */
+static void fill_list(float *to, const float *w, const struct op_grid *g)
+{
+    int64_t positions = positions_of(g), taps = taps_of(g), ci = g->in_channels, co = g->out_channels;
+    for (int64_t p = 0; p < positions; p++) {
+        for (int64_t o = 0; o < co; o++) {
+            for (int64_t t = 0; t < taps; t++) {
+                bool real = cell_of(g, p, t) >= 0;
+                for (int64_t i = 0; i < ci; i++) {
+                    to[((p * taps + t) * ci + i) * co + o] = real ? *w++ : 0;
+                }
+            }
+        }
+    }
+}
+
+static void fill_local(float *to, const float *const *weight, const void *ctx)
+{
+    const struct local_args *a = ctx;
+    if (a->implementation == AS_MATRIX) {
+        fill_matrix(to, weight[0], &a->grid);
+    } else {
+        fill_list(to, weight[0], &a->grid);
+    }
+}
+
+static void tile_local(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct local_args *a = s->args;
+    const struct op_grid *g = &a->grid;
+    int64_t positions = positions_of(g), taps = taps_of(g), ci = g->in_channels, co = g->out_channels;
+    int64_t cells = (int64_t)g->axis[1].in * g->axis[2].in;
+    const float *in = nn_at(env, &s->in[0]);
+    float *out = nn_at(env, &s->out[0]);
+    struct op_range r = op_tile_range(s, g->outer * positions, tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        int64_t p = i % positions;
+        const float *x = in + i / positions * cells * ci, *w = env->packed + a->kernel + p * taps * ci * co;
+        float *y = out + i * co;
+        op_start(y, a->has_bias ? env->packed + a->bias + p * co : NULL, co);
+        for (int64_t t = 0; t < taps; t++) {
+            int64_t cell = cell_of(g, p, t);
+            if (cell >= 0) {
+                op_axpy(y, x + cell * ci, w + t * ci * co, ci, co, co);
+            }
+        }
+    }
+}
+
+enum rc op_prepare_LOCAL(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_local *c = &n->u.local;
+    struct local_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    local_grid(&a->grid, c, &s->in[0].shape, &s->out[0].shape);
+    a->has_bias = c->has_bias;
+    a->implementation = c->implementation;
+    s->args = a;
+    int64_t items = a->grid.outer * positions_of(&a->grid);
+    int64_t matrix = taps_of(&a->grid) * a->grid.in_channels * a->grid.out_channels;
+    s->flops = 2.0 * (double)matrix * (double)items;
+    op_tiles(s, tile_local, items, 2.0 * (double)matrix);
+    enum rc rc = c->implementation == AS_PATCHES
+                     ? nn_pack_raw(p, n, 0, &a->kernel, e)
+                     : nn_pack(p, n, (size_t)(positions_of(&a->grid) * matrix), fill_local, a, &a->kernel, e);
+    return rc == RC_OK && c->has_bias ? nn_pack_raw(p, n, 1, &a->bias, e) : rc;
+}

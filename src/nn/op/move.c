@@ -1,6 +1,8 @@
 /* Values that only change places: CONCAT, REVERSE, RESHAPE, PERMUTE, PAD, REPEAT, REPEAT_VECTOR. */
 #include "nn/op/op.h"
 
+#include <string.h>
+
 static enum rc check_axis(const struct ir_graph *g, const struct ir_node *n, int32_t axis, struct err *e)
 {
     return op_check_range(g, n, "axis", axis, 0, IR_RANK_MAX - 1, e);
@@ -198,4 +200,242 @@ enum rc op_infer_REPEAT_VECTOR(const struct ir_graph *g, const struct ir_node *n
     out->dim[in->rank] = in->dim[in->rank - 1];
     out->rank = in->rank + 1;
     return RC_OK;
+}
+
+/* ---- generic forms ---- */
+struct move_args { /* an operand seen as [outer, size, inner] */
+    int64_t outer, inner;
+    int32_t axis;
+};
+
+static struct move_args *around(struct nn_prepare *p, const struct ir_shape *x, int32_t axis, struct err *e)
+{
+    struct move_args *a = nn_args(p, sizeof *a, e);
+    if (a != NULL) {
+        *a = (struct move_args){.outer = op_dims_n(x, 0, axis), .inner = op_dims_n(x, axis + 1, x->rank), .axis = axis};
+    }
+    return a;
+}
+
+static void tile_concat(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct move_args *a = s->args;
+    float *out = nn_at(env, &s->out[0]);
+    int64_t whole = s->out[0].shape.dim[a->axis] * a->inner;
+    struct op_range r = op_tile_range(s, a->outer, tile);
+    for (int32_t k = 0; k < s->in_n; k++) {
+        const float *in = nn_at(env, &s->in[k]);
+        int64_t part = s->in[k].shape.dim[a->axis] * a->inner;
+        for (int64_t i = r.lo; i < r.hi; i++) {
+            memcpy(out + i * whole, in + i * part, (size_t)part * sizeof *out);
+        }
+        out += part;
+    }
+}
+
+enum rc op_prepare_CONCAT(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *y = &s->out[0].shape;
+    struct move_args *a = around(p, y, n->u.axis.axis, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    s->args = a;
+    op_tiles(s, tile_concat, a->outer, (double)nn_shape_n(y) / (double)a->outer);
+    return RC_OK;
+}
+
+static void tile_reverse(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct move_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]);
+    float *out = nn_at(env, &s->out[0]);
+    int64_t size = s->in[0].shape.dim[a->axis];
+    struct op_range r = op_tile_range(s, a->outer * size, tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        int64_t from = i - i % size + (size - 1 - i % size);
+        memcpy(out + i * a->inner, in + from * a->inner, (size_t)a->inner * sizeof *out);
+    }
+}
+
+enum rc op_prepare_REVERSE(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *x = &s->in[0].shape;
+    struct move_args *a = around(p, x, n->u.axis.axis, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    s->args = a;
+    op_tiles(s, tile_reverse, a->outer * x->dim[a->axis], (double)a->inner);
+    return RC_OK;
+}
+
+static void tile_reshape(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    struct op_range r = op_tile_range(s, nn_shape_n(&s->out[0].shape), tile);
+    memmove(nn_at(env, &s->out[0]) + r.lo, nn_at(env, &s->in[0]) + r.lo, (size_t)(r.hi - r.lo) * sizeof(float));
+}
+
+enum rc op_prepare_RESHAPE(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    (void)p, (void)n, (void)e;
+    op_tiles(s, tile_reshape, nn_shape_n(&s->out[0].shape), 1);
+    return RC_OK;
+}
+
+struct permute_args {
+    struct op_walk from; /* the input in the order of the output */
+    int64_t run, step;
+};
+
+static void tile_permute(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct permute_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]);
+    float *out = nn_at(env, &s->out[0]);
+    struct op_range r = op_tile_range(s, op_walk_n(&a->from), tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        const float *x = in + op_walk_at(&a->from, i);
+        float *y = out + i * a->run;
+        if (a->step == 1) {
+            memcpy(y, x, (size_t)a->run * sizeof *y);
+        } else {
+            for (int64_t k = 0; k < a->run; k++) {
+                y[k] = x[k * a->step];
+            }
+        }
+    }
+}
+
+enum rc op_prepare_PERMUTE(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *x = &s->in[0].shape;
+    struct permute_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    for (int32_t i = 0; i < x->rank; i++) {
+        int32_t from = n->u.permute.perm[i];
+        op_walk_add(&a->from, x->dim[from], op_dims_n(x, from + 1, x->rank));
+    }
+    a->run = op_walk_run(&a->from, &a->step);
+    s->args = a;
+    op_tiles(s, tile_permute, op_walk_n(&a->from), (double)a->run * 2);
+    return RC_OK;
+}
+
+struct pad_args {
+    int32_t before[IR_RANK_MAX];
+    float value;
+};
+
+/* Fills n floats at y with the input's row `row` of the last axis of the output. */
+static void pad_row(const struct pad_args *a, const struct nn_step *s, const float *in, int64_t row, float *y)
+{
+    const struct ir_shape *x = &s->in[0].shape, *o = &s->out[0].shape;
+    int32_t last = x->rank - 1, lead = a->before[last], n = x->dim[last];
+    int64_t at = 0, stride = n;
+    bool real = true;
+    for (int32_t i = last - 1; i >= 0; i--) {
+        int64_t k = row % o->dim[i] - a->before[i];
+        row /= o->dim[i];
+        real = real && k >= 0 && k < x->dim[i];
+        at += k * stride;
+        stride *= x->dim[i];
+    }
+    for (int32_t i = 0; i < o->dim[last]; i++) {
+        y[i] = a->value;
+    }
+    if (real) {
+        memcpy(y + lead, in + at, (size_t)n * sizeof *y);
+    }
+}
+
+static void tile_pad(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct ir_shape *o = &s->out[0].shape;
+    const float *in = nn_at(env, &s->in[0]);
+    float *out = nn_at(env, &s->out[0]);
+    int64_t wide = o->dim[o->rank - 1];
+    struct op_range r = op_tile_range(s, op_dims_n(o, 0, o->rank - 1), tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        pad_row(s->args, s, in, i, out + i * wide);
+    }
+}
+
+enum rc op_prepare_PAD(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *o = &s->out[0].shape;
+    struct pad_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    if (o->rank == 0) {
+        return op_prepare_COPY(p, n, s, e);
+    }
+    memcpy(a->before, n->u.pad.before, sizeof a->before);
+    a->value = n->u.pad.value;
+    s->args = a;
+    op_tiles(s, tile_pad, op_dims_n(o, 0, o->rank - 1), o->dim[o->rank - 1]);
+    return RC_OK;
+}
+
+struct repeat_args {
+    int64_t outer, size, inner;
+    int32_t n, tile;
+};
+
+static void tile_repeat(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct repeat_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]);
+    float *out = nn_at(env, &s->out[0]);
+    int64_t made = a->size * a->n;
+    struct op_range r = op_tile_range(s, a->outer * made, tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        int64_t k = i % made, from = i / made * a->size + (a->tile ? k % a->size : k / a->n);
+        memcpy(out + i * a->inner, in + from * a->inner, (size_t)a->inner * sizeof *out);
+    }
+}
+
+static enum rc prepare_repeat(struct nn_prepare *p, struct nn_step *s, struct repeat_args v, struct err *e)
+{
+    struct repeat_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    *a = v;
+    s->args = a;
+    op_tiles(s, tile_repeat, v.outer * v.size * v.n, (double)v.inner + 8);
+    return RC_OK;
+}
+
+enum rc op_prepare_REPEAT(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *x = &s->in[0].shape;
+    int32_t axis = n->u.repeat.axis;
+    return prepare_repeat(p, s,
+                          (struct repeat_args){.outer = op_dims_n(x, 0, axis),
+                                               .size = x->dim[axis],
+                                               .inner = op_dims_n(x, axis + 1, x->rank),
+                                               .n = n->u.repeat.n,
+                                               .tile = n->u.repeat.tile},
+                          e);
+}
+
+enum rc op_prepare_REPEAT_VECTOR(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *x = &s->in[0].shape;
+    return prepare_repeat(p, s,
+                          (struct repeat_args){.outer = op_dims_n(x, 0, x->rank - 1),
+                                               .size = 1,
+                                               .inner = x->dim[x->rank - 1],
+                                               .n = n->u.repeat_vector.n},
+                          e);
 }

@@ -1,6 +1,8 @@
 /* NORM: LayerNormalization, GroupNormalization, UnitNormalization. */
 #include "nn/op/op.h"
 
+#include <math.h>
+
 enum rc op_check_NORM(const struct ir_graph *g, const struct ir_node *n, struct err *e)
 {
     const struct ir_norm *a = &n->u.norm;
@@ -64,4 +66,130 @@ enum rc op_infer_NORM(const struct ir_graph *g, const struct ir_node *n, const s
         }
     }
     return RC_OK;
+}
+
+/* ---- generic form: mean and variance of each group in double, then one pass ---- */
+struct norm_args {
+    struct op_walk groups, members; /* as in softmax.c; the last axis of members is the run */
+    int64_t run, step, count;
+    struct op_walk channel_groups, channel_members; /* GROUP: where scale and offset lie, same walks */
+    int64_t channel_step;
+    int32_t kind, has_scale, has_offset;
+    float eps;
+    int64_t scale, offset;
+};
+
+struct moments {
+    double mean, variance, squares;
+};
+
+static struct moments moments_of(const struct norm_args *a, const float *x)
+{
+    int64_t rows = op_walk_n(&a->members);
+    double sum = 0, squares = 0, apart = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = x + op_walk_at(&a->members, r);
+        for (int64_t i = 0; i < a->run; i++) {
+            double v = (double)row[i * a->step];
+            sum += v;
+            squares += v * v;
+        }
+    }
+    double mean = sum / (double)a->count;
+    for (int64_t r = 0; a->kind != IR_NORM_UNIT && r < rows; r++) {
+        const float *row = x + op_walk_at(&a->members, r);
+        for (int64_t i = 0; i < a->run; i++) {
+            double v = (double)row[i * a->step] - mean;
+            apart += v * v;
+        }
+    }
+    return (struct moments){mean, apart / (double)a->count, squares};
+}
+
+static void tile_norm(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct norm_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]);
+    const float *scale = a->has_scale ? env->packed + a->scale : NULL;
+    const float *offset = a->has_offset ? env->packed + a->offset : NULL;
+    float *out = nn_at(env, &s->out[0]);
+    int64_t rows = op_walk_n(&a->members);
+    struct op_range r = op_tile_range(s, op_walk_n(&a->groups), tile);
+    for (int64_t g = r.lo; g < r.hi; g++) {
+        int64_t first = op_walk_at(&a->groups, g), channel = op_walk_at(&a->channel_groups, g);
+        struct moments m = moments_of(a, in + first);
+        bool unit = a->kind == IR_NORM_UNIT;
+        double over = unit ? (m.squares > (double)a->eps ? m.squares : (double)a->eps) : m.variance + (double)a->eps;
+        float mean = unit ? 0 : (float)m.mean, by = (float)(1.0 / sqrt(over));
+        for (int64_t k = 0; k < rows; k++) {
+            int64_t at = first + op_walk_at(&a->members, k), c = channel + op_walk_at(&a->channel_members, k);
+            for (int64_t i = 0; i < a->run; i++) {
+                float v = (in[at + i * a->step] - mean) * by;
+                v = scale != NULL ? v * scale[c + i * a->channel_step] : v;
+                out[at + i * a->step] = offset != NULL ? v + offset[c + i * a->channel_step] : v;
+            }
+        }
+    }
+}
+
+/* Appends an axis to the walk over elements and the same axis to the walk over channels; merges only when both can. */
+static void add_axis(struct op_walk *x, struct op_walk *c, int64_t dim, int64_t stride, int64_t channel_stride)
+{
+    int32_t k = x->n - 1;
+    if (k >= 0 && x->stride[k] == dim * stride && c->stride[k] == dim * channel_stride) {
+        x->dim[k] *= dim;
+        c->dim[k] *= dim;
+        x->stride[k] = stride;
+        c->stride[k] = channel_stride;
+        return;
+    }
+    x->dim[x->n] = c->dim[c->n] = dim;
+    x->stride[x->n++] = stride;
+    c->stride[c->n++] = channel_stride;
+}
+
+static void walks(struct norm_args *a, const struct ir_norm *m, const struct ir_shape *x)
+{
+    bool group = m->kind == IR_NORM_GROUP;
+    int32_t axes = group && m->axes_mask == 0 ? (1 << x->rank) - 1 : m->axes_mask;
+    for (int32_t i = 0; i < x->rank; i++) {
+        int64_t stride = op_dims_n(x, i + 1, x->rank), dim = x->dim[i];
+        if (group && i == m->axis) {
+            int64_t per = dim / m->groups;
+            add_axis(&a->groups, &a->channel_groups, m->groups, per * stride, per);
+            add_axis(&a->members, &a->channel_members, per, stride, 1);
+        } else if (axes >> i & 1) {
+            int64_t inner = 1; /* LAYER: scale and offset have the shape of the axes in the mask */
+            for (int32_t k = i + 1; k < x->rank; k++) {
+                inner *= axes >> k & 1 ? x->dim[k] : 1;
+            }
+            add_axis(&a->members, &a->channel_members, dim, stride, group ? 0 : inner);
+        } else {
+            add_axis(&a->groups, &a->channel_groups, dim, stride, 0);
+        }
+    }
+}
+
+enum rc op_prepare_NORM(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_norm *m = &n->u.norm;
+    const struct ir_shape *x = &s->in[0].shape;
+    struct norm_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    walks(a, m, x);
+    a->count = op_walk_n(&a->members);
+    a->run = op_walk_run(&a->members, &a->step);
+    op_walk_run(&a->channel_members, &a->channel_step);
+    a->kind = m->kind;
+    a->has_scale = m->has_scale;
+    a->has_offset = m->has_offset;
+    a->eps = m->eps;
+    s->args = a;
+    s->flops = 6.0 * (double)nn_shape_n(x);
+    op_tiles(s, tile_norm, op_walk_n(&a->groups), 6.0 * (double)a->count);
+    enum rc rc = m->has_scale ? nn_pack_raw(p, n, 0, &a->scale, e) : RC_OK;
+    return rc == RC_OK && m->has_offset ? nn_pack_raw(p, n, m->has_scale, &a->offset, e) : rc;
 }

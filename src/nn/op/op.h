@@ -62,6 +62,9 @@ enum rc op_want_known(const struct ir_graph *g, const struct ir_node *n, const s
 enum rc op_want_weight(const struct ir_graph *g, const struct ir_node *n, int32_t i, const struct ir_shape *want,
                        struct err *e) MUST_USE;
 const struct ir_weight *op_weight(const struct ir_graph *g, const struct ir_node *n, int32_t i);
+/* A second input must have this shape (free dims match any size). */
+enum rc op_want_shape(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *is,
+                      const struct ir_shape *want, const char *what, struct err *e) MUST_USE;
 /* NumPy broadcasting of two shapes; a free dim against n > 1 gives n. */
 enum rc op_broadcast(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *a,
                      const struct ir_shape *b, struct ir_shape *out, struct err *e) MUST_USE;
@@ -131,6 +134,10 @@ int64_t op_walk_run(struct op_walk *w, int64_t *stride);
 /* y[j] += sum over i of x[i] * w[i * pitch + j], j < out_n */
 void op_axpy(float *restrict y, const float *restrict x, const float *restrict w, int64_t in_n, int64_t out_n,
              int64_t pitch);
+void op_start(float *y, const float *bias, int64_t n); /* y = bias, or 0 when there is none */
+void op_add(float *restrict y, const float *restrict x, int64_t n);
 float op_dot(const float *restrict a, const float *restrict b, int64_t n);
+/* y += the convolution of one picture x; w [k.., Cin, Cout]. Sizes from g, whose outer is not looked at. */
+void op_conv_add(const struct op_grid *g, const float *x, const float *w, float *y);
 
 #endif

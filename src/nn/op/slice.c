@@ -88,3 +88,44 @@ enum rc op_infer_SLICE(const struct ir_graph *g, const struct ir_node *n, const 
     *out = y;
     return RC_OK;
 }
+
+/* ---- generic form ---- */
+struct slice_args {
+    struct op_walk from;
+    int64_t first, run, step;
+};
+
+static void tile_slice(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    (void)worker;
+    const struct slice_args *a = s->args;
+    const float *in = nn_at(env, &s->in[0]) + a->first;
+    float *out = nn_at(env, &s->out[0]);
+    struct op_range r = op_tile_range(s, op_walk_n(&a->from), tile);
+    for (int64_t i = r.lo; i < r.hi; i++) {
+        const float *x = in + op_walk_at(&a->from, i);
+        float *y = out + i * a->run;
+        for (int64_t k = 0; k < a->run; k++) {
+            y[k] = x[k * a->step];
+        }
+    }
+}
+
+enum rc op_prepare_SLICE(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
+{
+    const struct ir_shape *x = &s->in[0].shape;
+    struct slice_args *a = nn_args(p, sizeof *a, e);
+    if (a == NULL) {
+        return RC_FAILED;
+    }
+    for (int32_t i = 0; i < x->rank; i++) {
+        struct cut c = cut_of(&n->u.slice, i, x->dim[i]);
+        int64_t stride = op_dims_n(x, i + 1, x->rank);
+        a->first += c.begin * stride;
+        op_walk_add(&a->from, c.n, c.step * stride);
+    }
+    a->run = op_walk_run(&a->from, &a->step);
+    s->args = a;
+    op_tiles(s, tile_slice, op_walk_n(&a->from), (double)a->run + 8);
+    return RC_OK;
+}

@@ -3,7 +3,7 @@
 
 const struct nn_op nn_ops[IR_OP_N] = {
 #define IR_OP(id, op_name, attr, in_min, in_max, out_max, w_min, w_max)                                                \
-    [IR_##id] = {.name = op_name, .infer = op_infer_##id, .check = op_check_##id},
+    [IR_##id] = {.name = op_name, .infer = op_infer_##id, .check = op_check_##id, .prepare = op_prepare_##id},
 #include "nn/ir_ops.def"
 #undef IR_OP
 };

@@ -1,6 +1,8 @@
 /* Geometry of sliding windows, tiles, strided walks, and the two inner loops everything is made of. */
 #include "nn/op/op.h"
 
+#include <string.h>
+
 static int64_t effective(const struct ir_window *w, int32_t i)
 {
     return (int64_t)(w->kernel[i] - 1) * w->dilation[i] + 1;
@@ -214,6 +216,22 @@ void op_axpy(float *restrict y, const float *restrict x, const float *restrict w
         for (int64_t j = 0; j < out_n; j++) {
             y[j] += x0 * w0[j];
         }
+    }
+}
+
+void op_start(float *y, const float *bias, int64_t n)
+{
+    if (bias != NULL) {
+        memcpy(y, bias, (size_t)n * sizeof *y);
+    } else {
+        memset(y, 0, (size_t)n * sizeof *y);
+    }
+}
+
+void op_add(float *restrict y, const float *restrict x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        y[i] += x[i];
     }
 }
 
