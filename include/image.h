@@ -36,9 +36,9 @@ enum image_format image_sniff(const void *data, size_t n);
 const char *image_format_name(enum image_format f); /* "png", "jpeg", "unknown" */
 
 /* Decodes one whole file. Palette becomes RGB (RGBA with tRNS), 1-4 bit grey becomes 8 bit (scaled to 0..255), 16 bit
- * stays 16 bit, CMYK/YCCK become RGB as Pillow's convert("RGB") would. The pixels go where `place` says: it is called once,
- * after the limits were checked, with the byte count, and returns the buffer (NULL: out of memory).
- * Anything libpng or libjpeg warns of that means lost picture data (truncated, bad CRC, corrupt entropy code) is
+ * stays 16 bit, CMYK/YCCK become RGB as Pillow's convert("RGB") would. The pixels go where `place` says: it is called
+ * once, after the limits were checked, with the byte count, and returns the buffer (NULL: out of memory). Anything
+ * libpng or libjpeg warns of that means lost picture data (truncated, bad CRC, corrupt entropy code) is
  * ERR_FILE_CORRUPT with the decoder's reason: a damaged picture is never analysed silently.
  * Errors: FILE_TYPE, FILE_CORRUPT ("Invalid or corrupted image file: REASON"), IMAGE_LIMIT, MEMORY. Cage only. */
 struct image_place {
@@ -51,8 +51,15 @@ enum rc image_decode(const void *data, size_t n, struct image_place to, struct i
  * coefficients, two passes, clip8), within 1 level on every pixel. TF_*: tf.image.resize without antialias, half-pixel
  * centres, float arithmetic. u8 in, u8 out for PIL; TF gives float. */
 enum image_filter {
-    IMAGE_PIL_NEAREST, IMAGE_PIL_BOX, IMAGE_PIL_BILINEAR, IMAGE_PIL_HAMMING, IMAGE_PIL_BICUBIC, IMAGE_PIL_LANCZOS,
-    IMAGE_TF_NEAREST, IMAGE_TF_BILINEAR, IMAGE_TF_AREA,
+    IMAGE_PIL_NEAREST,
+    IMAGE_PIL_BOX,
+    IMAGE_PIL_BILINEAR,
+    IMAGE_PIL_HAMMING,
+    IMAGE_PIL_BICUBIC,
+    IMAGE_PIL_LANCZOS,
+    IMAGE_TF_NEAREST,
+    IMAGE_TF_BILINEAR,
+    IMAGE_TF_AREA,
     IMAGE_FILTER_N
 };
 const char *image_filter_name(enum image_filter f); /* "pil-bilinear" ... as passports write them */
@@ -64,16 +71,16 @@ enum rc image_resize_f32(const float *in, int32_t w, int32_t h, int32_t c, int32
                          float *out, struct err *e) MUST_USE;
 
 /* Colour, depth, orientation: a new image. Where nothing changes, out borrows in's pixels (owned == NULL) and lives no
- * longer than in. 16-bit samples become 8-bit by their high byte; so does Pillow for colour, while its convert() of 16-bit
- * grey clips at 255 and shows white: not followed, because a radiograph would be lost. */
+ * longer than in. 16-bit samples become 8-bit by their high byte; so does Pillow for colour, while its convert() of
+ * 16-bit grey clips at 255 and shows white: not followed, because a radiograph would be lost. */
 /* Alpha is dropped, as Pillow's convert("RGB") does. */
 enum rc image_to_rgb8(const struct image *in, struct image *out, struct err *e) MUST_USE;
 /* ITU-R 601-2, Pillow's convert("L"). */
 enum rc image_to_grey8(const struct image *in, struct image *out, struct err *e) MUST_USE;
 /* Turns a picture upright; orientation as in EXIF, 1..8. */
 enum rc image_orient(const struct image *in, int32_t orientation, struct image *out, struct err *e) MUST_USE;
-/* Window and level on 8- or 16-bit grey -> 8-bit grey, linear as in DICOM: centre and width in source levels; width <= 0:
- * full range. Alpha is dropped; colour is ERR_VALUE. */
+/* Window and level on 8- or 16-bit grey -> 8-bit grey, linear as in DICOM: centre and width in source levels; width <=
+ * 0: full range. Alpha is dropped; colour is ERR_VALUE. */
 enum rc image_window(const struct image *in, double centre, double width, bool invert, struct image *out,
                      struct err *e) MUST_USE;
 enum rc image_crop(const struct image *in, int32_t x, int32_t y, int32_t w, int32_t h, struct image *out,
@@ -84,9 +91,9 @@ struct image_recipe {
     int32_t width_px, height_px, channels; /* of the network's input; channels 1 or 3 */
     enum image_filter filter;
     bool apply_orientation;
-    bool keep_aspect;  /* centre crop to the input's aspect before resizing (as Teachable Machine) */
+    bool keep_aspect;          /* centre crop to the input's aspect before resizing (as Teachable Machine) */
     float scale[3], offset[3]; /* value = level * scale + offset per channel; 1/255 and 0 for [0, 1] */
-    bool bgr;          /* caffe order */
+    bool bgr;                  /* caffe order */
 };
 /* out: height*width*channels floats, NHWC. */
 enum rc image_prepare(const struct image *in, const struct image_recipe *r, float *out, struct err *e) MUST_USE;
@@ -104,11 +111,11 @@ struct ascii_cell {
     int16_t fg, bg; /* -1: the terminal's own; else 0..15 (grey16) or 0..255 (256, half) */
 };
 struct ascii_view {
-    int32_t columns, rows;  /* the room there is; the picture keeps its aspect inside */
-    double cell_aspect;     /* height/width of a character cell; 2.0 usual */
+    int32_t columns, rows; /* the room there is; the picture keeps its aspect inside */
+    double cell_aspect;    /* height/width of a character cell; 2.0 usual */
     enum ascii_mode mode;
-    double zoom;            /* 1: whole picture; 4: a quarter of its width */
-    double pan_x, pan_y;    /* centre of the view, 0..1 */
+    double zoom;         /* 1: whole picture; 4: a quarter of its width */
+    double pan_x, pan_y; /* centre of the view, 0..1 */
     bool invert;
     double window_centre, window_width; /* in source levels; width 0: full range */
 };
