@@ -14,7 +14,7 @@ void *mem_aligned(size_t bytes, struct err *e) MUST_USE;
 enum rc mem_grow(void *items, size_t *cap, size_t need, size_t size, struct err *e) MUST_USE;
 char *mem_strdup(const char *s, struct err *e) MUST_USE;
 char *mem_printf(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_USE;
-void mem_free(void *p);
+void mem_free(void *p); /* NULL is fine; so is what a library handed out with malloc (json_dumps) */
 /* Test hook: the nth allocation from now fails (0: never). Returns how many were counted since the last call. */
 unsigned long mem_fail_nth(unsigned long nth);
 

@@ -50,6 +50,27 @@ def test_hardened(build):
     assert "_chk@" in symbols  # FORTIFY
 
 
+def dynamic_names(path, flag):
+    listed = subprocess.run(["nm", "-D", flag, str(path)], capture_output=True, text=True).stdout
+    return {line.split()[-1].split("@")[0] for line in listed.splitlines() if line.split()[-2] in "TDBRWV"}
+
+
+def test_no_library_is_given_a_function_of_ours(build):
+    """The program shows its functions to its modules; a library that exports or wants one of the same name would get ours."""
+    for program, loaded in [(build / "bin" / "clinic", [build / "bin" / "clinic", *(build / "lib").glob("*.so")]),
+                            *[(p, [p]) for p in programs(build)[1:]]]:
+        ours = {name for name in dynamic_names(program, "--defined-only") if not name.startswith("_")}
+        if program.name == "clinic":
+            assert "err_set_at" in ours
+        libraries = set()
+        for path in loaded:
+            listed = subprocess.run(["ldd", str(path)], capture_output=True, text=True).stdout
+            libraries |= set(re.findall(r"=> (/\S+)", listed))
+        for library in sorted(libraries):
+            taken = ours & dynamic_names(library, "--defined-only")
+            assert not taken, f"{library} has its own {taken}"
+
+
 @pytest.fixture
 def small_tree(tree, tmp_path):
     """A tree with the lints and two good files; the tests spoil it."""
