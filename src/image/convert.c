@@ -47,6 +47,12 @@ enum rc image_to_rgb8(const struct image *in, struct image *out, struct err *e)
     return RC_OK;
 }
 
+/* ITU-R 601-2 in 16-bit fixed point, libImaging/Convert.c */
+static inline uint8_t luma(unsigned r, unsigned g, unsigned b)
+{
+    return (uint8_t)((r * 19595U + g * 38470U + b * 7471U + 0x8000U) >> 16);
+}
+
 enum rc image_to_grey8(const struct image *in, struct image *out, struct err *e)
 {
     if (in->channels == 1 && in->bits == 8) {
@@ -79,6 +85,27 @@ static const struct {
     [5] = {true, false, false},  [6] = {true, false, true},  [7] = {true, true, true},  [8] = {true, true, false},
 };
 
+static inline void turn(const struct image *in, int32_t orientation, size_t px, struct image *out)
+{
+    ptrdiff_t right = (ptrdiff_t)px, down = (ptrdiff_t)px * in->width_px; /* steps in the source */
+    const uint8_t *corner = in->u8;
+    if (turns[orientation].flip_x) {
+        corner += right * (in->width_px - 1);
+        right = -right;
+    }
+    if (turns[orientation].flip_y) {
+        corner += down * (in->height_px - 1);
+        down = -down;
+    }
+    ptrdiff_t along = turns[orientation].transpose ? down : right, across = turns[orientation].transpose ? right : down;
+    uint8_t *to = out->u8;
+    for (int32_t y = 0; y < out->height_px; y++) {
+        for (int32_t x = 0; x < out->width_px; x++, to += px) {
+            memcpy(to, corner + y * across + x * along, px);
+        }
+    }
+}
+
 enum rc image_orient(const struct image *in, int32_t orientation, struct image *out, struct err *e)
 {
     if (orientation < 1 || orientation > 8) {
@@ -94,15 +121,16 @@ enum rc image_orient(const struct image *in, int32_t orientation, struct image *
     if (rc != RC_OK) {
         return rc;
     }
-    size_t px = (size_t)in->channels * (size_t)(in->bits / 8), stride = (size_t)in->width_px * px;
-    uint8_t *to = out->u8;
-    for (int32_t y = 0; y < h; y++) {
-        for (int32_t x = 0; x < w; x++, to += px) {
-            int32_t sx = transpose ? y : x, sy = transpose ? x : y;
-            sx = turns[orientation].flip_x ? in->width_px - 1 - sx : sx;
-            sy = turns[orientation].flip_y ? in->height_px - 1 - sy : sy;
-            memcpy(to, in->u8 + (size_t)sy * stride + (size_t)sx * px, px);
-        }
+    size_t px = (size_t)in->channels * (size_t)(in->bits / 8);
+    switch (px) { /* a constant size spares a call per pixel */
+    case 1:
+        turn(in, orientation, 1, out);
+        break;
+    case 3:
+        turn(in, orientation, 3, out);
+        break;
+    default:
+        turn(in, orientation, px, out);
     }
     out->orientation = 1;
     return RC_OK;
