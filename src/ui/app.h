@@ -49,7 +49,7 @@ struct screen_row {
     /* Answer of app_ask with this tag; result borrowed, NULL on failure (e says why; already shown); fd: bulk output or
      * -1, borrowed */
     void (*answer)(struct app *a, void *state, int tag, json_t *result, int fd, const struct err *e);
-    void (*layout)(void *state, const struct view *v, int rows,
+    void (*layout)(struct app *a, void *state, int rows,
                    int cols); /* size of the body, before draw: keeps cursors in sight; NULL fine */
     void (*draw)(const void *state, const struct view *v, const struct pane *body); /* pure: no calls, no changes */
     bool (*can)(const struct app *a, const void *state,

@@ -128,7 +128,7 @@ void app_draw(struct app *a)
     struct pane body = pane_sub(&all, head, 0, g->rows - head - 2, g->cols);
     struct screen *s = app_top(a);
     if (s && s->row->layout)
-        s->row->layout(s->state, &a->view, body.rows, body.cols);
+        s->row->layout(a, s->state, body.rows, body.cols);
     if (s)
         s->row->draw(s->state, &a->view, &body);
     draw_message(a, &message);

@@ -29,10 +29,10 @@ static void answer(struct app *a, void *state, int tag, json_t *result, int fd, 
     json_decref(recent);
 }
 
-static void layout(void *state, const struct view *v, int rows, int cols)
+static void layout(struct app *a, void *state, int rows, int cols)
 {
     struct state *s = state;
-    (void)v, (void)cols;
+    (void)a, (void)cols;
     list_fit(&s->recent, rows - 8 > 2 ? rows - 8 : 2);
 }
 
