@@ -54,6 +54,9 @@ enum rc store_user_set(struct store_tx *tx, const struct store_user *u, struct e
 enum rc store_user_json(struct store_tx *tx, int64_t id, bool totals, json_t **out, struct err *e) MUST_USE;
 enum rc store_users_list(struct store_tx *tx, const char *search, const struct store_page *p, json_t **out,
                          struct err *e) MUST_USE;
+/* failures, last_failure_at and locked_until of a name nobody has; zeros when it was never tried. */
+enum rc store_stranger_get(struct store_tx *tx, const char *username, struct store_user *out, struct err *e) MUST_USE;
+enum rc store_stranger_set(struct store_tx *tx, const char *username, const struct store_user *u, struct err *e) MUST_USE;
 enum rc store_users_count(struct store_tx *tx, int64_t *n, struct err *e) MUST_USE;
 
 struct store_session {
