@@ -38,8 +38,8 @@ EXTRA_LIBS = $(foreach m,$(MODULES),$(if $(module_src_$(m)),$(module_libs_$(m)))
 	$(foreach c,$(CAGES),$(if $(cage_parser_$(c)),$(cage_libs_$(c))))
 
 ARCHIVES := $(foreach r,$(ROOMS),$(call room_lib,$(r)))
-# The program needs its face; a tree without src/cli still builds and tests the rooms it has.
-CLINIC := $(if $(and $(wildcard src/app/main.c),$(room_src_cli)),$(BUILD)/bin/clinic)
+# The program needs its faces; a tree without them still builds and tests the rooms it has.
+CLINIC := $(if $(and $(wildcard src/app/main.c),$(room_src_cli),$(room_src_ui),$(room_src_wire),$(room_src_station)),$(BUILD)/bin/clinic)
 MODULE_SO := $(foreach m,$(MODULES),$(if $(module_src_$(m)),$(BUILD)/lib/$(m).so))
 CAGE_BIN := $(foreach c,$(CAGES),$(if $(and $(cage_src_$(c)),$(cage_parser_$(c))),$(BUILD)/lib/clinic-cage-$(c)))
 TREE := $(BUILD)/clinic-tree
@@ -58,7 +58,7 @@ programs: $(ARCHIVES) $(CLINIC) $(MODULE_SO) $(CAGE_BIN) $(TREE)
 tests: programs $(TEST_BIN) $(REPLAY_BIN)
 # make check-image: this room's unit tests, with nothing built that they do not need.
 $(ROOMS:%=check-%): check-%:
-	@$(MAKE) --no-print-directory $(foreach t,$(filter $(BUILD)/tests/$*/%,$(TEST_BIN)),$(t)) && \
+	@$(MAKE) --no-print-directory $(or $(filter $(BUILD)/tests/$*/%,$(TEST_BIN)),$(TREE)) && \
 		$(PYTHON) tests/run --build $(BUILD) --units-only tests/$*/
 
 # Tells a program that runs from the build tree where the tree is (see path.c).
