@@ -47,10 +47,10 @@ C_FILES = $(shell find include src tests -name '*.[ch]')
 format:
 	clang-format -i $(C_FILES)
 
-CLANG_FLAGS = -std=c17 $(CPPFLAGS_ALL) $(cflags_src/report) $(cflags_src/nn/import) $(cflags_src/nn/kernel)
+TIDY_FLAGS = -std=c17 -D_GNU_SOURCE -DCLINIC_VERSION="0" -Iinclude -Isrc $(cflags_src/report) $(cflags_src/nn/import) \
+	$(cflags_src/nn/kernel) $(isa_avx512) $(isa_shani)
 tidy:
-	@for f in $(TIDY_FILES); do echo "$$f"; done | \
-		xargs -P $(JOBS) -n 1 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- $(CLANG_FLAGS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl 2>/dev/null' tidy
+	@printf '%s\n' $(TIDY_FILES) | xargs -P $(JOBS) -I{} sh -c 'clang-tidy --quiet --warnings-as-errors="*" {} -- $(TIDY_FLAGS) 2>/dev/null'
 TIDY_FILES ?= $(shell find src -name '*.c')
 
 cppcheck:
