@@ -132,7 +132,7 @@ enum rc ascii_draw(const struct image *in, const struct ascii_view *v, struct as
         void *object;
         ascii_draw_fn *call;
     } draw;
-    struct layout l;
+    struct layout l = {0};
     struct image plate = {0};
     enum rc rc = lay_out(in, v, &l, e);
     if (rc != RC_OK) {

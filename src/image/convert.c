@@ -64,15 +64,11 @@ enum rc image_to_grey8(const struct image *in, struct image *out, struct err *e)
         return rc;
     }
     size_t n = pixels_n(in), step = (size_t)in->channels;
-    for (size_t i = 0, at = 0; i < n; i++, at += step) {
-        if (step < 3) {
-            out->u8[i] = level(in, at);
-        } else {
-            /* ITU-R 601-2 in 16-bit fixed point, libImaging/ImConvert.c */
-            out->u8[i] =
-                (uint8_t)((level(in, at) * 19595U + level(in, at + 1) * 38470U + level(in, at + 2) * 7471U + 0x8000U) >>
-                          16);
-        }
+    for (size_t i = 0, at = 0; step < 3 && i < n; i++, at += step) {
+        out->u8[i] = level(in, at);
+    }
+    for (size_t i = 0, at = 0; step > 2 && i < n; i++, at += step) {
+        out->u8[i] = luma(level(in, at), level(in, at + 1), level(in, at + 2));
     }
     return RC_OK;
 }

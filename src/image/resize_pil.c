@@ -269,9 +269,10 @@ static int32_t *nearest_table(float from, float to, int32_t in_n, int32_t out_n,
 {
     int32_t *at = mem_zalloc((size_t)out_n, sizeof *at, e);
     double step = (double)(to - from) / out_n, x = (double)from + step * 0.5;
-    for (int32_t i = 0; at && i < out_n; i++, x += step) {
+    for (int32_t i = 0; at && i < out_n; i++) {
         int32_t v = x < 0 ? 0 : (int32_t)x;
         at[i] = v < in_n ? v : in_n - 1;
+        x += step;
     }
     return at;
 }

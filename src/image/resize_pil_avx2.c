@@ -115,9 +115,9 @@ void image_pil_rows_avx2(const uint8_t *in, size_t in_stride, uint8_t *out, size
         const uint8_t *from[ROWS];
         uint8_t *to[ROWS];
         for (int r = 0; r < ROWS; r++) {
-            size_t row = (size_t)(y + (r < n ? r : n - 1)); /* missing rows repeat the last one, unused */
-            from[r] = in + row * in_stride;
-            to[r] = out + row * out_stride;
+            int32_t row = y + (r < n ? r : n - 1); /* missing rows repeat the last one, unused */
+            from[r] = in + (size_t)row * in_stride;
+            to[r] = out + (size_t)row * out_stride;
         }
         if (channels == 1) {
             grey_rows(from, to, n, a);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 struct tf_source {
-    const uint8_t *u8; /* one of the two */
-    const float *f32;
+    const void *samples; /* floats, or bytes */
+    bool bytes;
     int32_t w, h, c;
 };
 
@@ -20,7 +20,7 @@ struct tf_tap {
 
 static float sample(const struct tf_source *s, size_t at)
 {
-    return s->u8 ? (float)s->u8[at] : s->f32[at];
+    return s->bytes ? (float)((const uint8_t *)s->samples)[at] : ((const float *)s->samples)[at];
 }
 
 static int32_t clamp(int32_t v, int32_t hi)
@@ -157,11 +157,11 @@ static enum rc resize(const struct tf_source *s, int32_t w2, int32_t h2, enum im
 enum rc image_resize_f32(const float *in, int32_t w, int32_t h, int32_t c, int32_t w2, int32_t h2, enum image_filter f,
                          float *out, struct err *e)
 {
-    return resize(&(struct tf_source){.f32 = in, .w = w, .h = h, .c = c}, w2, h2, f, out, e);
+    return resize(&(struct tf_source){.samples = in, .w = w, .h = h, .c = c}, w2, h2, f, out, e);
 }
 
 enum rc image_tf_resize_u8(const uint8_t *in, int32_t w, int32_t h, int32_t c, int32_t w2, int32_t h2,
                            enum image_filter f, float *out, struct err *e)
 {
-    return resize(&(struct tf_source){.u8 = in, .w = w, .h = h, .c = c}, w2, h2, f, out, e);
+    return resize(&(struct tf_source){.samples = in, .bytes = true, .w = w, .h = h, .c = c}, w2, h2, f, out, e);
 }
