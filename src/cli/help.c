@@ -258,18 +258,17 @@ enum rc run_help(struct cli *c, struct err *e)
         overview();
         return RC_OK;
     }
+    /* "help results" names a family, not a command: its commands are listed. */
     const struct command *cmd = command_match(argc, argv, &used);
-    if (cmd && used == argc)
+    if (cmd)
         return help_command(cmd);
     /* A family, "clinic help results": its commands. */
     size_t n;
     const struct command *all = commands(&n);
-    bool any = cmd != NULL;
-    if (cmd)
-        help_command(cmd);
+    bool any = false;
     for (i = 0; i < n; i++) {
         size_t len = strlen(argv[0]);
-        if (cmd || !command_available(&all[i]) || !str_starts(all[i].words, argv[0]) || all[i].words[len] != ' ')
+        if (!command_available(&all[i]) || !str_starts(all[i].words, argv[0]) || all[i].words[len] != ' ')
             continue;
         printf("  clinic %-22s %s\n", all[i].words, command_help(&all[i]));
         any = true;
