@@ -1,0 +1,288 @@
+/* Convolutions and dense layers as products of matrices. Rows of the left matrix are pixels of the input itself: a pointwise
+ * convolution reads them where they lie, a window through a table of pointers, so nothing is copied or transposed. */
+#include "nn/plan_fast.h"
+
+#include <string.h>
+
+/* ---- packing ---- */
+
+struct matrix_fill {
+    const struct kern_isa *k;
+    int64_t kt;
+    int32_t n;
+    bool bias, affine;
+    int32_t affine_at; /* weight number of the scale */
+};
+
+static void fill_matrix(float *to, const float *const *weight, const void *ctx)
+{
+    const struct matrix_fill *f = ctx;
+    const float *scale = f->affine ? weight[f->affine_at] : NULL, *shift = f->affine ? weight[f->affine_at + 1] : NULL;
+    const int32_t panels = kern_panel_n(f->k, f->n);
+    for (int32_t i = 0; i < panels; i++) {
+        const int32_t from = kern_panel_start(f->k, f->n, i), width = kern_panel_width(f->k, f->n, i);
+        for (int32_t c = 0; c < width; c++) {
+            int32_t n = from + c;
+            double bias = n < f->n && f->bias ? (double)weight[1][n] : 0;
+            if (n < f->n && f->affine)
+                bias = bias * (double)scale[n] + (double)shift[n];
+            to[c] = (float)bias;
+        }
+        to += width;
+        for (int64_t k = 0; k < f->kt; k++, to += width) {
+            const float *row = weight[0] + k * f->n;
+            for (int32_t c = 0; c < width; c++) {
+                int32_t n = from + c;
+                to[c] = n >= f->n ? 0.0f : f->affine ? row[n] * scale[n] : row[n];
+            }
+        }
+    }
+}
+
+enum rc plan_matrix_pack(struct nn_prepare *p, int32_t node, struct plan_matrix *m, struct err *e)
+{
+    const struct nn_plan *plan = nn_prepare_plan(p);
+    const struct ir_node *n = &plan->g.node[node];
+    const struct plan_fuse *fuse = &plan->fuse[node];
+    const struct ir_shape *w = &plan_weight(&plan->g, n, 0)->shape;
+    bool bias = n->op == IR_DENSE ? n->u.dense.has_bias : n->u.conv.has_bias;
+    struct matrix_fill f = {.k = plan_kern(plan), .n = w->dim[w->rank - 1], .bias = bias, .affine = fuse->affine};
+    f.kt = nn_shape_n(w) / f.n;
+    f.affine_at = bias ? 2 : 1;
+    *m = (struct plan_matrix){.kt = f.kt, .n = f.n, .pre_scale = -1, .pre_shift = -1};
+    enum rc rc = nn_pack(p, n, (size_t)kern_panels_floats(f.k, f.n, f.kt), fill_matrix, &f, &m->offset, e);
+    int32_t pre = f.affine_at + (fuse->affine ? 2 : 0);
+    if (!rc && fuse->pre_affine)
+        rc = nn_pack_raw(p, n, pre, &m->pre_scale, e);
+    if (!rc && fuse->pre_affine)
+        rc = nn_pack_raw(p, n, pre + 1, &m->pre_shift, e);
+    return rc;
+}
+
+static void fill_zeros(float *to, const float *const *weight, const void *ctx)
+{
+    (void)weight;
+    memset(to, 0, *(const size_t *)ctx * sizeof(float));
+}
+
+enum rc plan_zeros(struct nn_prepare *p, const struct ir_node *n, size_t count, int64_t *offset, struct err *e)
+{
+    return nn_pack(p, n, count, fill_zeros, &count, offset, e);
+}
+
+/* ---- running ---- */
+
+struct conv_args {
+    const struct kern_isa *k;
+    struct op_grid grid;
+    struct plan_matrix b;
+    int64_t zeros;
+    int64_t m;             /* pixels, all rows and outer elements */
+    int32_t block, m_tiles, n_tiles, panels;
+    int32_t taps, tap_k;   /* tap_k floats lie together in the input: channels, or a whole row of a narrow window */
+    int32_t taps_x;        /* taps along the last axis: 1 for whole rows */
+    int64_t lda;           /* > 0: pixels of the input in order, no window */
+    bool pre, relu, gate;
+    int32_t residual_at;   /* input number, or 0 */
+    struct kern_act act;
+};
+
+struct span {
+    int64_t from, to;
+};
+
+static struct span share(int64_t n, int64_t parts, int64_t i)
+{
+    return (struct span){n * i / parts, n * (i + 1) / parts};
+}
+
+/* Rows scaled and shifted into scratch, for products that take them so. */
+static const float *conv_pre(const struct conv_args *a, const struct nn_step *s, const struct nn_env *env, struct span m, float *scratch)
+{
+    const float *x = nn_at(env, &s->in[0]) + m.from * a->lda;
+    const float *scale = a->gate ? nn_at(env, &s->in[s->in_n - 1]) : env->packed + a->b.pre_scale;
+    const float *shift = a->gate ? NULL : env->packed + a->b.pre_shift;
+    const struct kern_act act = {.fn = a->relu ? KERN_CLAMP : KERN_NONE, .a = 0, .b = __builtin_inff()};
+    a->k->affine(x, a->lda, scratch, a->b.kt, m.to - m.from, (int32_t)a->b.kt, scale, shift, &act);
+    return scratch;
+}
+
+/* A whole row of a narrow window that sticks out at left or right: copied with zeros around. */
+static const float *edge_row(const struct conv_args *a, const float *line, int32_t x, float *to)
+{
+    const struct op_axis *ax = &a->grid.axis[2];
+    const int32_t c = a->grid.in_channels;
+    for (int32_t k = 0; k < ax->kernel; k++) {
+        int32_t at = op_axis_at(ax, x, k);
+        for (int32_t i = 0; i < c; i++)
+            to[k * c + i] = at < 0 ? 0.0f : line[(int64_t)at * c + i];
+    }
+    return to;
+}
+
+/* Pointers to the input of pixels m.from .. m.to for every tap. Edge rows of narrow windows go behind the table. */
+static void conv_rows(const struct conv_args *a, const struct nn_step *s, const struct nn_env *env, struct span m, const float **row, float *edge)
+{
+    const struct op_axis *ax = a->grid.axis;
+    const float *x = nn_at(env, &s->in[0]), *zeros = env->packed + a->zeros;
+    const int64_t pitch = s->in[0].pitch, count = m.to - m.from;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t pixel = m.from + i;
+        const struct op_row r = op_grid_row(&a->grid, pixel / ax[2].out);
+        const int32_t ox = (int32_t)(pixel % ax[2].out), first = ox * ax[2].stride - ax[2].pad;
+        int64_t tap = 0;
+        for (int32_t kz = 0; kz < ax[0].kernel; kz++) {
+            const int32_t iz = op_axis_at(&ax[0], r.o[0], kz);
+            for (int32_t ky = 0; ky < ax[1].kernel; ky++) {
+                const int32_t iy = op_axis_at(&ax[1], r.o[1], ky);
+                const bool out = iz < 0 || iy < 0;
+                const float *line = out ? zeros : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * pitch;
+                if (a->taps_x == 1 && ax[2].kernel > 1) {
+                    const bool inside = first >= 0 && first + ax[2].kernel <= ax[2].in;
+                    row[tap * count + i] = out ? zeros : inside ? line + first * pitch : edge_row(a, line, ox, edge);
+                    edge += inside ? 0 : a->tap_k;
+                    tap++;
+                    continue;
+                }
+                for (int32_t kx = 0; kx < ax[2].kernel; kx++, tap++) {
+                    const int32_t ix = op_axis_at(&ax[2], ox, kx);
+                    row[tap * count + i] = out || ix < 0 ? zeros : line + ix * pitch;
+                }
+            }
+        }
+    }
+}
+
+static void conv_tile(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    const struct conv_args *a = s->args;
+    const struct span m = share(a->m, a->m_tiles, tile % a->m_tiles), panels = share(a->panels, a->n_tiles, tile / a->m_tiles);
+    const int64_t ldc = s->out[0].pitch;
+    struct kern_gemm j = {
+        .lda = a->lda, .m = (int32_t)(m.to - m.from), .row_n = (int32_t)(m.to - m.from), .taps = a->taps, .k = a->tap_k,
+        .n = a->b.n, .panel = (int32_t)panels.from, .panel_end = (int32_t)panels.to, .b = env->packed + a->b.offset,
+        .c = nn_at(env, &s->out[0]) + m.from * ldc, .ldc = ldc, .act = a->act,
+    };
+    void *scratch = env->scratch[worker];
+    if (a->pre || a->gate) {
+        j.a = conv_pre(a, s, env, m, scratch);
+        j.lda = a->b.kt;
+    } else if (a->lda) {
+        j.a = nn_at(env, &s->in[0]) + m.from * a->lda;
+    } else {
+        const float **row = scratch;
+        j.row = row;
+        conv_rows(a, s, env, m, row, (float *)(void *)(row + (int64_t)a->taps * j.m));
+    }
+    if (a->residual_at) {
+        const struct nn_operand *r = &s->in[a->residual_at];
+        j.residual = nn_at(env, r) + m.from * r->pitch;
+        j.ldr = r->pitch;
+    }
+    a->k->gemm(&j);
+}
+
+/* ---- preparing ---- */
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Tiles: pixels x panels. The block of pixels and the panels of a tile should stay in the nearest caches while they are used
+ * against each other, and there should be enough tiles for the workers of any machine. */
+static void conv_blocking(struct conv_args *a)
+{
+    enum { L1 = 6144, L2 = 65536, TILES = 16, ROWS = 24 }; /* floats, tiles, fewest rows worth a tile */
+    const int64_t kt = a->b.kt, weights = kt * a->b.n;
+    a->panels = kern_panel_n(a->k, a->b.n);
+    int64_t block = weights <= 2 * L2 ? at_least(L1 / kt, 2 * ROWS) : at_least(L2 / kt, 4 * ROWS);
+    /* Many weights and few pixels: tiles along the panels. */
+    a->n_tiles = (int32_t)at_most(a->panels, at_least(1, weights / L2));
+    if (a->pre || a->gate)
+        a->n_tiles = 1;
+    int64_t m_tiles = (a->m + block - 1) / block;
+    if (m_tiles * a->n_tiles < TILES)
+        m_tiles = at_least(m_tiles, at_most((TILES + a->n_tiles - 1) / a->n_tiles, a->m / ROWS));
+    a->m_tiles = (int32_t)at_least(1, m_tiles);
+    if ((int64_t)a->m_tiles * a->n_tiles < TILES / 2 && !(a->pre || a->gate))
+        a->n_tiles = (int32_t)at_most(a->panels, TILES / 2 / a->m_tiles);
+    a->block = (int32_t)((a->m + a->m_tiles - 1) / a->m_tiles);
+}
+
+static enum rc conv_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
+{
+    const struct nn_plan *plan = nn_prepare_plan(p);
+    const int32_t node = u->node[0];
+    const struct ir_node *n = &plan->g.node[node];
+    const struct plan_fuse *fuse = &plan->fuse[node];
+    struct conv_args *a = nn_args(p, sizeof(*a), e);
+    if (!a || plan_matrix_pack(p, node, &a->b, e))
+        return e->rc;
+    a->k = plan_kern(plan);
+    s->kernel = "gemm";
+    op_grid_init(&a->grid, &n->u.conv.w, &s->in[0].shape, &s->out[0].shape);
+    const struct op_axis *ax = a->grid.axis;
+    a->m = op_grid_rows(&a->grid) * ax[2].out;
+    bool window = false;
+    for (int32_t i = 0; i < 3; i++)
+        window = window || ax[i].kernel > 1 || ax[i].stride > 1 || ax[i].pad || ax[i].in != ax[i].out;
+    a->lda = window ? 0 : s->in[0].pitch;
+    a->taps = (int32_t)(a->b.kt / a->grid.in_channels);
+    a->tap_k = a->grid.in_channels;
+    a->taps_x = ax[2].kernel;
+    enum { NARROW = 64 };
+    const bool dense = s->in[0].pitch == a->grid.in_channels;
+    if (ax[2].kernel > 1 && ax[2].dilation == 1 && dense && ax[2].kernel * a->grid.in_channels <= NARROW) {
+        a->taps_x = 1;
+        a->taps /= ax[2].kernel;
+        a->tap_k *= ax[2].kernel;
+    }
+    a->pre = fuse->pre_affine;
+    a->relu = fuse->pre_relu;
+    a->gate = fuse->gate;
+    a->residual_at = fuse->residual ? 1 : 0;
+    (void)kern_act_from(&n->u.conv.act, &a->act);
+    conv_blocking(a);
+    if (window && plan_zeros(p, n, (size_t)a->tap_k, &a->zeros, e))
+        return e->rc;
+    size_t scratch = 0;
+    if (a->pre || a->gate)
+        scratch = (size_t)a->block * (size_t)a->b.kt * sizeof(float);
+    else if (window)
+        scratch = (size_t)a->block * (size_t)a->taps * (sizeof(float *) + (a->taps_x == 1 && ax[2].kernel > 1 ? (size_t)a->tap_k * sizeof(float) : 0));
+    s->tile = conv_tile;
+    s->tile_n = a->m_tiles * a->n_tiles;
+    s->args = a;
+    s->flops = 2 * plan_node_macs(&plan->g, n);
+    return nn_want_scratch(p, scratch, e);
+}
+const struct plan_row plan_row_conv = {.name = "gemm", .pitched_in = true, .pitched_out = true, .prepare = conv_prepare};
+
+static enum rc dense_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
+{
+    const struct nn_plan *plan = nn_prepare_plan(p);
+    const struct ir_node *n = plan_unit_node(plan, u, 0);
+    struct conv_args *a = nn_args(p, sizeof(*a), e);
+    if (!a || plan_matrix_pack(p, u->node[0], &a->b, e))
+        return e->rc;
+    a->k = plan_kern(plan);
+    a->m = nn_shape_n(&s->in[0].shape) / a->b.kt;
+    a->lda = a->b.kt;
+    a->taps = 1;
+    a->tap_k = (int32_t)a->b.kt;
+    a->residual_at = plan->fuse[u->node[0]].residual ? 1 : 0;
+    (void)kern_act_from(&n->u.dense.act, &a->act);
+    conv_blocking(a);
+    s->tile = conv_tile;
+    s->tile_n = a->m_tiles * a->n_tiles;
+    s->args = a;
+    s->flops = 2 * plan_node_macs(&plan->g, n);
+    return RC_OK;
+}
+const struct plan_row plan_row_dense = {.name = "gemm", .prepare = dense_prepare};
