@@ -262,6 +262,14 @@ void app_sign_out(struct app *a)
     show_sign_in(a);
 }
 
+void app_progress(struct app *a, int64_t done, int64_t total, int64_t begin_ns)
+{
+    a->batch_done = done;
+    a->batch_total = total;
+    a->batch_begin_ns = begin_ns;
+    app_dirty(a);
+}
+
 void app_stop_work(struct app *a)
 {
     lane_cancel(a->lane[LANE_WORK]);

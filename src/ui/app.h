@@ -106,6 +106,9 @@ void app_signed_in(struct app *a, json_t *answer); /* of session.sign_in */
 void app_sign_out(struct app *a);
 void app_lock(struct app *a);
 void app_quit(struct app *a);
+/* Progress of a batch for the message line: done of total since begin_ns gives the rate and the time left; total 0 ends
+ * it. */
+void app_progress(struct app *a, int64_t done, int64_t total, int64_t begin_ns);
 void app_stop_work(struct app *a); /* Ctrl-C */
 
 #endif

@@ -78,6 +78,7 @@ struct app {
     char stage[40];    /* written by workers under stage_lock */
     int64_t stage_done, stage_total;
     struct stage_box *stage_box;
+    int64_t batch_done, batch_total, batch_begin_ns;
 };
 
 /* app.c */

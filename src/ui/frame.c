@@ -41,11 +41,29 @@ static void draw_tabs(struct app *a, const struct pane *p)
         }
 }
 
+/* "[####------] 12 of 40  3.1/s  9 s left  computing" */
+static void draw_batch(struct app *a, const struct pane *p)
+{
+    double seconds = (double)(clock_mono_ns() - a->batch_begin_ns) / 1e9;
+    double rate = a->batch_done > 0 && seconds > 0 ? (double)a->batch_done / seconds : 0;
+    int bar = p->cols >= 70 ? 22 : 10;
+    pane_bar(p, 0, 0, bar, (double)a->batch_done / (double)a->batch_total, STYLE_TITLE);
+    int col =
+        bar + 1 +
+        pane_printf(p, 0, bar + 1, STYLE_TEXT, "%lld of %lld", (long long)a->batch_done, (long long)a->batch_total);
+    if (rate > 0)
+        col += pane_printf(p, 0, col, STYLE_TEXT, "  %.1f/s  %.0f s left", rate,
+                           (double)(a->batch_total - a->batch_done) / rate);
+    pane_printf(p, 0, col, STYLE_TEXT, "  %s  Ctrl-C stops", a->stage);
+}
+
 static void draw_message(struct app *a, const struct pane *p)
 {
     int64_t left_s = a->idle_warned_s;
     if (left_s) {
         pane_printf(p, 0, 0, STYLE_WARN, "No key for a while: the screen locks in %lld s", (long long)left_s);
+    } else if (a->view.busy && a->batch_total > 1) {
+        draw_batch(a, p);
     } else if (a->view.busy && a->stage[0]) {
         if (a->view.total > 1)
             pane_printf(p, 0, 0, STYLE_TEXT, "%s ... %lld of %lld   Ctrl-C stops", a->stage, (long long)a->view.done,
