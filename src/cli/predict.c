@@ -97,6 +97,21 @@ static enum rc collect(struct batch *b, struct err *e)
     return rc;
 }
 
+/* A batch: one line a picture. */
+static void print_line(const json_t *o)
+{
+    char text[1024];
+    printf("%-28s ", json_string_value(json_object_get(o, "prediction")));
+    print_bar(stdout, json_number_value(json_object_get(o, "confidence")), 10);
+    printf("  %s", shown(text, sizeof(text), json_string_value(json_object_get(o, "file"))));
+    size_t i;
+    json_t *note;
+    json_array_foreach(json_object_get(o, "notes"), i, note) {
+        printf("%s%s", i ? "; " : "  (", shown(text, sizeof(text), json_string_value(note)));
+    }
+    puts(i ? ")" : "");
+}
+
 void print_prediction(const json_t *o)
 {
     const json_t *threshold = json_object_get(o, "threshold"), *model = json_object_get(o, "model");
@@ -133,6 +148,12 @@ static void progress(const struct batch *b, size_t done)
     fflush(stderr);
 }
 
+/* What would fail for every further file, too: the network, the memory, the machine. */
+static bool hopeless(const struct err *e)
+{
+    return (e->code >= 200 && e->code < 300 && e->code != ERR_CANCELLED) || e->code >= 500 || e->code == ERR_VALUE;
+}
+
 /* Prints what is ready, in order. Called with the lock held. */
 static void flush_ready(struct batch *b)
 {
@@ -142,20 +163,16 @@ static void flush_ready(struct batch *b)
             fputs("\r\033[K", stderr);
         if (it->answer && b->c->json)
             print_json(stdout, it->answer);
+        else if (it->answer && b->many)
+            print_line(it->answer);
         else if (it->answer)
             print_prediction(it->answer);
         else
-            print_error(b->c, it->path, &it->err);
+            print_error(b->c, hopeless(&it->err) ? NULL : it->path, &it->err);
         json_decref(it->answer);
         it->answer = NULL;
     }
     fflush(stdout);
-}
-
-/* What would fail for every further file, too: the network, the memory, the machine. */
-static bool hopeless(const struct err *e)
-{
-    return (e->code >= 200 && e->code < 300 && e->code != ERR_CANCELLED) || e->code >= 500 || e->code == ERR_VALUE;
 }
 
 static enum rc analyse(struct batch *b, struct item *it)

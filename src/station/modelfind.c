@@ -4,6 +4,7 @@
 #include "station/netcache.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,10 @@ enum rc model_missing(const char *model, const char *path, bool is_id, struct er
         if (listed < 6)
             buf_printf(&all, "%s%s", listed++ ? ", " : "", names[i]);
     }
+    /* The folder without "..": what people can type. */
+    char real[PATH_MAX], whole[2 * PATH_MAX];
+    if (*dir && realpath(dir, real) && str_format(whole, sizeof(whole), "%s/%s", real, want) && path[0] == '/')
+        path = whole;
     text_fit(shown, sizeof(shown), path, 110);
     if (!rc && *near)
         rc = err_set(e, ERR_MODEL_MISSING, "Model file not found at %s; did you mean '%.60s'?%s%.90s", shown, near,

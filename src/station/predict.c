@@ -44,6 +44,8 @@ static enum rc loader_join(struct loader *l, struct err *e)
     return l->rc ? err_set(e, l->err.code, "%s", l->err.msg) : RC_OK;
 }
 
+enum { SMALL_PX = 64 }; /* a side below it earns a note */
+
 struct moments {
     double decode_ms, prepare_ms, compute_ms;
 };
@@ -94,6 +96,10 @@ static json_t *notes_of(const struct analysis_request *r, const struct analysis 
     if (im->orientation != 1 && !p->recipe.apply_orientation)
         json_array_append_new(notes, json_string("The picture carries an EXIF orientation; this network was trained without "
                                                  "applying it"));
+    if (im->width_px < SMALL_PX || im->height_px < SMALL_PX) {
+        str_format(text, sizeof(text), "The picture is only %dx%d pixels: too small to be read reliably", im->width_px, im->height_px);
+        json_array_append_new(notes, json_string(text));
+    }
     if (p->assumed) {
         str_format(text, sizeof(text), "No passport: input taken as %dx%dx%d, levels times 1/255; classes are only numbered",
                    p->recipe.height_px, p->recipe.width_px, p->recipe.channels);
