@@ -1,4 +1,5 @@
-/* BINARY: sums, products and their like of tensors that broadcast, of a tensor and a number, of a tensor and a constant. */
+/* BINARY: sums, products and their like of tensors that broadcast, of a tensor and a number, of a tensor and a
+ * constant. */
 #include "nn/op/op.h"
 
 #include <math.h>
@@ -98,9 +99,10 @@ PAIR(sqdiff, (p - q) * (p - q))
 PAIR(floordiv, floorf(p / q))
 #undef PAIR
 
-static pair_fn *const pairs[] = {[IR_ADD] = pair_add,       [IR_SUB] = pair_sub, [IR_MUL] = pair_mul, [IR_DIV] = pair_div,
-                                 [IR_MAX] = pair_max,       [IR_MIN] = pair_min, [IR_AVG] = pair_add, [IR_POW] = pair_pow,
-                                 [IR_SQDIFF] = pair_sqdiff, [IR_FLOORDIV] = pair_floordiv};
+static pair_fn *const pairs[] = {
+    [IR_ADD] = pair_add,       [IR_SUB] = pair_sub,          [IR_MUL] = pair_mul, [IR_DIV] = pair_div,
+    [IR_MAX] = pair_max,       [IR_MIN] = pair_min,          [IR_AVG] = pair_add, [IR_POW] = pair_pow,
+    [IR_SQDIFF] = pair_sqdiff, [IR_FLOORDIV] = pair_floordiv};
 
 static const float *operand(const struct nn_step *s, const struct nn_env *env, int32_t i)
 {

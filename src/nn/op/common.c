@@ -1,6 +1,6 @@
 /* Failures, checks and shapes shared by the operations. */
-#include "nn/op/op.h"
 #include "base/text.h"
+#include "nn/op/op.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -133,8 +133,8 @@ static void conv_row(const struct conv_args *a, const float *in, const float *w,
     op_axis_taps(&ax[1], r.o[1], &y0, &y1);
     for (int32_t kz = z0; kz < z1; kz++) {
         for (int32_t ky = y0; ky < y1; ky++) {
-            int64_t line = (r.outer * ax[0].in + op_axis_at(&ax[0], r.o[0], kz)) * ax[1].in +
-                           op_axis_at(&ax[1], r.o[1], ky);
+            int64_t line =
+                (r.outer * ax[0].in + op_axis_at(&ax[0], r.o[0], kz)) * ax[1].in + op_axis_at(&ax[1], r.o[1], ky);
             const float *x = in + line * last->in * channels;
             const float *wl = w + ((int64_t)kz * ax[1].kernel + ky) * last->kernel * tap;
             for (int32_t kx = 0; kx < last->kernel; kx++) {
@@ -191,8 +191,8 @@ static void tile_depthwise(const struct nn_step *s, const struct nn_env *env, in
     conv_rows(s, env, tile, taps_depthwise);
 }
 
-static enum rc prepare(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, nn_tile_fn *tile, bool depthwise,
-                       struct err *e)
+static enum rc prepare(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, nn_tile_fn *tile,
+                       bool depthwise, struct err *e)
 {
     const struct ir_conv *c = &n->u.conv;
     struct conv_args *a = nn_args(p, sizeof *a, e);

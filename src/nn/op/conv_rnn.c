@@ -129,7 +129,8 @@ static void tile_conv_rnn(const struct nn_step *s, const struct nn_env *env, int
     }
 }
 
-static void grids(struct conv_rnn_args *a, const struct ir_conv_rnn *r, const struct ir_shape *x, const struct ir_shape *y)
+static void grids(struct conv_rnn_args *a, const struct ir_conv_rnn *r, const struct ir_shape *x,
+                  const struct ir_shape *y)
 {
     struct ir_shape made = op_shape(r->w.spatial + 1, &y->dim[y->rank - r->w.spatial - 1]);
     struct ir_shape gates = made, seen = op_shape(r->w.spatial + 1, &x->dim[x->rank - r->w.spatial - 1]);
@@ -167,7 +168,8 @@ enum rc op_prepare_CONV_RNN(struct nn_prepare *p, const struct ir_node *n, struc
     for (int32_t i = 0; i < r->w.spatial; i++) {
         taps *= r->w.kernel[i];
     }
-    double per = 2.0 * taps * GATES * r->filters * ((double)a->input.in_channels + r->filters) * (double)a->cells * a->time;
+    double per =
+        2.0 * taps * GATES * r->filters * ((double)a->input.in_channels + r->filters) * (double)a->cells * a->time;
     s->flops = per * (double)a->outer;
     op_tiles(s, tile_conv_rnn, a->outer, per);
     size_t floats = (size_t)a->cells * (size_t)r->filters * (GATES + 2);

@@ -40,7 +40,8 @@ static int64_t output_size(const struct ir_conv_transpose *c, int32_t i, int64_t
     return c->w.mode == IR_PAD_SAME ? in * s : in * s + (k > s ? k - s : 0);
 }
 
-/* The convolution whose gradient this is must map the output back to the input's size, or TensorFlow refuses to run it. */
+/* The convolution whose gradient this is must map the output back to the input's size, or TensorFlow refuses to run it.
+ */
 static bool size_fits(const struct ir_conv_transpose *c, int32_t i, int64_t in, int64_t out)
 {
     int64_t k = (int64_t)(c->w.kernel[i] - 1) * c->w.dilation[i] + 1, s = c->w.stride[i];
@@ -68,7 +69,8 @@ enum rc op_infer_CONV_TRANSPOSE(const struct ir_graph *g, const struct ir_node *
             return rc;
         }
         if (!size_fits(c, i, in->dim[first + i], size)) {
-            return op_fail(g, n, e, ERR_MODEL_SHAPE, "output_padding %d makes a size of %lld that does not fit the stride",
+            return op_fail(g, n, e, ERR_MODEL_SHAPE,
+                           "output_padding %d makes a size of %lld that does not fit the stride",
                            (int)c->output_padding[i], (long long)size);
         }
     }

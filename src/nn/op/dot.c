@@ -22,8 +22,8 @@ static enum rc sizes_differ(const struct ir_graph *g, const struct ir_node *n, c
                    op_shape_text(a, sizeof a, &in[0]), op_shape_text(b, sizeof b, &in[1]));
 }
 
-enum rc op_infer_DOT(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in,
-                     struct ir_shape *out, struct err *e)
+enum rc op_infer_DOT(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in, struct ir_shape *out,
+                     struct err *e)
 {
     int32_t axis[2] = {n->u.dot.axis_a, n->u.dot.axis_b};
     struct ir_shape y = {0};

@@ -22,51 +22,183 @@ static inline float clip(float x, float lo, float hi)
     return x > hi ? hi : x;
 }
 
-FN(LINEAR) { UNUSED; return x; }
+FN(LINEAR)
+{
+    UNUSED;
+    return x;
+}
 FN(RELU)
 {
     float y = x >= p->c ? x : p->a * (x - p->c);
     return p->b > 0 && y > p->b ? p->b : y;
 }
-FN(SIGMOID) { UNUSED; return logistic(x); }
-FN(TANH) { UNUSED; return tanhf(x); }
-FN(ELU) { return x > 0 ? x : p->a * expm1f(x); }
-FN(SELU) { UNUSED; return 1.05070098735548049342f * (x > 0 ? x : 1.67326324235437728482f * expm1f(x)); }
-FN(SOFTPLUS) { UNUSED; return softplus(x); }
-FN(SOFTSIGN) { UNUSED; return x / (1.0f + fabsf(x)); }
-FN(EXP) { UNUSED; return expf(x); }
-FN(SWISH) { UNUSED; return x * logistic(x); }
-FN(GELU) { UNUSED; return 0.5f * x * (1.0f + erff(x * 0.70710678118654752440f)); }
+FN(SIGMOID)
+{
+    UNUSED;
+    return logistic(x);
+}
+FN(TANH)
+{
+    UNUSED;
+    return tanhf(x);
+}
+FN(ELU)
+{
+    return x > 0 ? x : p->a * expm1f(x);
+}
+FN(SELU)
+{
+    UNUSED;
+    return 1.05070098735548049342f * (x > 0 ? x : 1.67326324235437728482f * expm1f(x));
+}
+FN(SOFTPLUS)
+{
+    UNUSED;
+    return softplus(x);
+}
+FN(SOFTSIGN)
+{
+    UNUSED;
+    return x / (1.0f + fabsf(x));
+}
+FN(EXP)
+{
+    UNUSED;
+    return expf(x);
+}
+FN(SWISH)
+{
+    UNUSED;
+    return x * logistic(x);
+}
+FN(GELU)
+{
+    UNUSED;
+    return 0.5f * x * (1.0f + erff(x * 0.70710678118654752440f));
+}
 FN(GELU_TANH)
 {
     UNUSED;
     return 0.5f * x * (1.0f + tanhf(0.79788456080286535588f * (x + 0.044715f * x * x * x)));
 }
-FN(MISH) { UNUSED; return x * tanhf(softplus(x)); }
-FN(HARD_SIGMOID) { return clip(p->a * x + p->b, 0, 1); }
-FN(HARD_SWISH) { UNUSED; return x * (clip(x + 3.0f, 0, 6) * (1.0f / 6.0f)); }
-FN(CELU) { return x > 0 ? x : p->a * expm1f(x / p->a); }
-FN(GLU) { UNUSED; return logistic(x); } /* the gate; ACT multiplies the halves */
-FN(HARD_TANH) { UNUSED; return clip(x, -1, 1); }
-FN(HARD_SHRINK) { return fabsf(x) > p->a ? x : 0; }
-FN(SOFT_SHRINK) { return x > p->a ? x - p->a : x < -p->a ? x + p->a : 0; }
-FN(TANH_SHRINK) { UNUSED; return x - tanhf(x); }
-FN(LOG_SIGMOID) { UNUSED; return -softplus(-x); }
-FN(SPARSE_PLUS) { UNUSED; return x <= -1 ? 0 : x < 1 ? 0.25f * (x + 1) * (x + 1) : x; }
-FN(SPARSE_SIGMOID) { UNUSED; return clip(0.5f * (x + 1), 0, 1); }
-FN(SQUAREPLUS) { return 0.5f * (x + sqrtf(x * x + p->a)); }
-FN(THRESHOLD) { return x > p->a ? x : p->b; }
-FN(CLIP) { return clip(x, p->a, p->b); }
-FN(SQUARE) { UNUSED; return x * x; }
-FN(SQRT) { UNUSED; return sqrtf(x); }
-FN(RSQRT) { UNUSED; return 1.0f / sqrtf(x); }
-FN(ABS) { UNUSED; return fabsf(x); }
-FN(LOG) { UNUSED; return logf(x); }
-FN(NEG) { UNUSED; return -x; }
-FN(SIN) { UNUSED; return sinf(x); }
-FN(COS) { UNUSED; return cosf(x); }
-FN(FLOOR) { UNUSED; return floorf(x); }
-FN(RECIPROCAL) { UNUSED; return 1.0f / x; }
+FN(MISH)
+{
+    UNUSED;
+    return x * tanhf(softplus(x));
+}
+FN(HARD_SIGMOID)
+{
+    return clip(p->a * x + p->b, 0, 1);
+}
+FN(HARD_SWISH)
+{
+    UNUSED;
+    return x * (clip(x + 3.0f, 0, 6) * (1.0f / 6.0f));
+}
+FN(CELU)
+{
+    return x > 0 ? x : p->a * expm1f(x / p->a);
+}
+FN(GLU)
+{
+    UNUSED;
+    return logistic(x);
+} /* the gate; ACT multiplies the halves */
+FN(HARD_TANH)
+{
+    UNUSED;
+    return clip(x, -1, 1);
+}
+FN(HARD_SHRINK)
+{
+    return fabsf(x) > p->a ? x : 0;
+}
+FN(SOFT_SHRINK)
+{
+    return x > p->a ? x - p->a : x < -p->a ? x + p->a : 0;
+}
+FN(TANH_SHRINK)
+{
+    UNUSED;
+    return x - tanhf(x);
+}
+FN(LOG_SIGMOID)
+{
+    UNUSED;
+    return -softplus(-x);
+}
+FN(SPARSE_PLUS)
+{
+    UNUSED;
+    return x <= -1 ? 0 : x < 1 ? 0.25f * (x + 1) * (x + 1) : x;
+}
+FN(SPARSE_SIGMOID)
+{
+    UNUSED;
+    return clip(0.5f * (x + 1), 0, 1);
+}
+FN(SQUAREPLUS)
+{
+    return 0.5f * (x + sqrtf(x * x + p->a));
+}
+FN(THRESHOLD)
+{
+    return x > p->a ? x : p->b;
+}
+FN(CLIP)
+{
+    return clip(x, p->a, p->b);
+}
+FN(SQUARE)
+{
+    UNUSED;
+    return x * x;
+}
+FN(SQRT)
+{
+    UNUSED;
+    return sqrtf(x);
+}
+FN(RSQRT)
+{
+    UNUSED;
+    return 1.0f / sqrtf(x);
+}
+FN(ABS)
+{
+    UNUSED;
+    return fabsf(x);
+}
+FN(LOG)
+{
+    UNUSED;
+    return logf(x);
+}
+FN(NEG)
+{
+    UNUSED;
+    return -x;
+}
+FN(SIN)
+{
+    UNUSED;
+    return sinf(x);
+}
+FN(COS)
+{
+    UNUSED;
+    return cosf(x);
+}
+FN(FLOOR)
+{
+    UNUSED;
+    return floorf(x);
+}
+FN(RECIPROCAL)
+{
+    UNUSED;
+    return 1.0f / x;
+}
 
 #define IR_FN(id, name)                                                                                                \
     static float one_##id(const struct ir_act *p, float x)                                                             \

@@ -29,7 +29,8 @@ enum rc op_check_LOCAL(const struct ir_graph *g, const struct ir_node *n, struct
     return rc != RC_OK ? rc : op_check_counts(g, n, 1, 1, 1 + c->has_bias, e);
 }
 
-/* Unlike a convolution, SAME centres the kernel: it begins kernel / 2 before the position (conv_utils.conv_connected_inputs). */
+/* Unlike a convolution, SAME centres the kernel: it begins kernel / 2 before the position
+ * (conv_utils.conv_connected_inputs). */
 static void local_grid(struct op_grid *grid, const struct ir_local *c, const struct ir_shape *in,
                        const struct ir_shape *out)
 {
@@ -82,7 +83,8 @@ static int32_t filters_of(const struct ir_graph *g, const struct ir_node *n, con
             taps = taps > OP_ELEMENTS_MAX ? OP_ELEMENTS_MAX : taps;
         }
         *want = (struct ir_shape){
-            .rank = 3, .dim = {(int32_t)(positions > OP_ELEMENTS_MAX ? OP_ELEMENTS_MAX : positions), (int32_t)taps, -1}};
+            .rank = 3,
+            .dim = {(int32_t)(positions > OP_ELEMENTS_MAX ? OP_ELEMENTS_MAX : positions), (int32_t)taps, -1}};
         return w->rank == 3 ? w->dim[2] : 0;
     }
     if (c->implementation == AS_MATRIX) {
@@ -148,7 +150,8 @@ static int64_t positions_of(const struct op_grid *g)
     return (int64_t)g->axis[0].out * g->axis[1].out * g->axis[2].out;
 }
 
-/* The input cell that tap t of output position p reads, or -1. Both count rows of the last two axes (LOCAL has at most two). */
+/* The input cell that tap t of output position p reads, or -1. Both count rows of the last two axes (LOCAL has at most
+ * two). */
 static int64_t cell_of(const struct op_grid *g, int64_t p, int64_t t)
 {
     const struct op_axis *y = &g->axis[1], *x = &g->axis[2];

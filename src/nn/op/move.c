@@ -135,8 +135,8 @@ enum rc op_check_PAD(const struct ir_graph *g, const struct ir_node *n, struct e
     return rc != RC_OK ? rc : op_check_counts(g, n, 1, 1, 0, e);
 }
 
-enum rc op_infer_PAD(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in,
-                     struct ir_shape *out, struct err *e)
+enum rc op_infer_PAD(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in, struct ir_shape *out,
+                     struct err *e)
 {
     const struct ir_pad_attr *a = &n->u.pad;
     *out = *in;
@@ -432,10 +432,9 @@ enum rc op_prepare_REPEAT(struct nn_prepare *p, const struct ir_node *n, struct 
 enum rc op_prepare_REPEAT_VECTOR(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
 {
     const struct ir_shape *x = &s->in[0].shape;
-    return prepare_repeat(p, s,
-                          (struct repeat_args){.outer = op_dims_n(x, 0, x->rank - 1),
-                                               .size = 1,
-                                               .inner = x->dim[x->rank - 1],
-                                               .n = n->u.repeat_vector.n},
-                          e);
+    return prepare_repeat(
+        p, s,
+        (struct repeat_args){
+            .outer = op_dims_n(x, 0, x->rank - 1), .size = 1, .inner = x->dim[x->rank - 1], .n = n->u.repeat_vector.n},
+        e);
 }

@@ -48,10 +48,18 @@ static void combine(int32_t kind, float *restrict y, const float *restrict x, in
     for (int64_t i = 0; i < n; i++) {
         float v = x[i * step];
         switch (kind) {
-        case IR_REDUCE_MAX: y[i] = v > y[i] ? v : y[i]; break;
-        case IR_REDUCE_MIN: y[i] = v < y[i] ? v : y[i]; break;
-        case IR_REDUCE_PROD: y[i] *= v; break;
-        default: y[i] += v; break;
+        case IR_REDUCE_MAX:
+            y[i] = v > y[i] ? v : y[i];
+            break;
+        case IR_REDUCE_MIN:
+            y[i] = v < y[i] ? v : y[i];
+            break;
+        case IR_REDUCE_PROD:
+            y[i] *= v;
+            break;
+        default:
+            y[i] += v;
+            break;
         }
     }
 }

@@ -1,5 +1,6 @@
-/* RESIZE: tf.image.resize (v2: half-pixel centres, no antialiasing) of the two axes before the channels. CROP_CENTER. Both are
- * one separable form: every output row is a weighted sum of a few input rows, every output column of a few columns. */
+/* RESIZE: tf.image.resize (v2: half-pixel centres, no antialiasing) of the two axes before the channels. CROP_CENTER.
+ * Both are one separable form: every output row is a weighted sum of a few input rows, every output column of a few
+ * columns. */
 #include "nn/op/op.h"
 
 #include <float.h>
@@ -104,31 +105,44 @@ static float lanczos(float x, float radius)
 static float kernel_at(int32_t fn, float x)
 {
     switch (fn) {
-    case IR_RESIZE_LANCZOS3: return lanczos(x, 3);
-    case IR_RESIZE_LANCZOS5: return lanczos(x, 5);
-    case IR_RESIZE_GAUSSIAN: return gaussian(x);
-    default: return cubic_mitchell(x);
+    case IR_RESIZE_LANCZOS3:
+        return lanczos(x, 3);
+    case IR_RESIZE_LANCZOS5:
+        return lanczos(x, 5);
+    case IR_RESIZE_GAUSSIAN:
+        return gaussian(x);
+    default:
+        return cubic_mitchell(x);
     }
 }
 
 static float kernel_radius(int32_t fn)
 {
     switch (fn) {
-    case IR_RESIZE_LANCZOS3: return 3;
-    case IR_RESIZE_LANCZOS5: return 5;
-    case IR_RESIZE_GAUSSIAN: return 1.5f;
-    default: return 2;
+    case IR_RESIZE_LANCZOS3:
+        return 3;
+    case IR_RESIZE_LANCZOS5:
+        return 5;
+    case IR_RESIZE_GAUSSIAN:
+        return 1.5f;
+    default:
+        return 2;
     }
 }
 
 static int32_t most_of(int32_t fn, int32_t in, int32_t out)
 {
     switch (fn) {
-    case IR_RESIZE_NEAREST: return 1;
-    case IR_RESIZE_BILINEAR: return 2;
-    case IR_RESIZE_BICUBIC: return 4;
-    case IR_RESIZE_AREA: return in / out + 3;
-    default: return 2 * (int32_t)kernel_radius(fn) + 3;
+    case IR_RESIZE_NEAREST:
+        return 1;
+    case IR_RESIZE_BILINEAR:
+        return 2;
+    case IR_RESIZE_BICUBIC:
+        return 4;
+    case IR_RESIZE_AREA:
+        return in / out + 3;
+    default:
+        return 2 * (int32_t)kernel_radius(fn) + 3;
     }
 }
 
@@ -199,7 +213,8 @@ static struct span span_area(const struct scaling *s, int32_t o, float *w)
 static struct span span_kernel(int32_t fn, const struct scaling *s, int32_t o, float *w)
 {
     float scale = (float)s->out / (float)s->in, at = ((float)o + 0.5f) * (1.0f / scale), radius = kernel_radius(fn);
-    int32_t lo = limit((int64_t)ceilf(at - radius - 0.5f), s->in), hi = limit((int64_t)floorf(at + radius - 0.5f), s->in);
+    int32_t lo = limit((int64_t)ceilf(at - radius - 0.5f), s->in),
+            hi = limit((int64_t)floorf(at + radius - 0.5f), s->in);
     float sum = 0;
     struct span r = {lo, hi - lo + 1};
     for (int32_t k = 0; k < r.n; k++) {
@@ -275,8 +290,8 @@ struct part {
     int32_t top, left, height, width;
 };
 
-/* keras.preprocessing.image.smart_resize: the largest part in the middle with the aspect of the target. Keras 2 computes in
- * float32, Keras 3 in float64. */
+/* keras.preprocessing.image.smart_resize: the largest part in the middle with the aspect of the target. Keras 2
+ * computes in float32, Keras 3 in float64. */
 static struct part part_of(int32_t height, int32_t width, int32_t out_height, int32_t out_width, bool keras3)
 {
     int64_t tall = (int64_t)width * out_height, wide = (int64_t)height * out_width;
@@ -295,7 +310,8 @@ static enum rc prepare_resize(struct nn_prepare *p, struct nn_step *s, int32_t f
     const struct ir_shape *x = &s->in[0].shape, *y = &s->out[0].shape;
     int32_t rank = x->rank, out_height = y->dim[rank - 3], out_width = y->dim[rank - 2];
     int32_t most_y = most_of(fn, part.height, out_height), most_x = most_of(fn, part.width, out_width);
-    size_t per_y = (size_t)most_y * sizeof(float) + sizeof(struct span), per_x = (size_t)most_x * sizeof(float) + sizeof(struct span);
+    size_t per_y = (size_t)most_y * sizeof(float) + sizeof(struct span),
+           per_x = (size_t)most_x * sizeof(float) + sizeof(struct span);
     struct resize_args *a = nn_args(p, sizeof *a + (size_t)out_height * per_y + (size_t)out_width * per_x, e);
     if (a == NULL) {
         return RC_FAILED;

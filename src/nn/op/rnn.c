@@ -23,10 +23,10 @@ enum rc op_check_RNN(const struct ir_graph *g, const struct ir_node *n, struct e
     const struct {
         const char *what;
         int32_t v;
-    } flags[] = {{"go_backwards", r->reverse},         {"return_sequences", r->sequences},
-                 {"return_state", r->states},          {"reset_after", r->reset_after},
-                 {"use of a bias", r->has_bias},       {"use of an initial state", r->has_initial},
-                 {"use of a mask", r->has_mask},       {"zero_output_for_mask", r->zero_masked}};
+    } flags[] = {{"go_backwards", r->reverse},   {"return_sequences", r->sequences},
+                 {"return_state", r->states},    {"reset_after", r->reset_after},
+                 {"use of a bias", r->has_bias}, {"use of an initial state", r->has_initial},
+                 {"use of a mask", r->has_mask}, {"zero_output_for_mask", r->zero_masked}};
     for (size_t i = 0; rc == RC_OK && i < sizeof flags / sizeof *flags; i++) {
         rc = op_check_range(g, n, flags[i].what, flags[i].v, 0, 1, e);
     }
@@ -43,8 +43,8 @@ enum rc op_check_RNN(const struct ir_graph *g, const struct ir_node *n, struct e
     return op_check_counts(g, n, 1 + r->has_initial * states + r->has_mask, 1 + r->states * states, 2 + r->has_bias, e);
 }
 
-enum rc op_infer_RNN(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in,
-                     struct ir_shape *out, struct err *e)
+enum rc op_infer_RNN(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in, struct ir_shape *out,
+                     struct err *e)
 {
     const struct ir_rnn *r = &n->u.rnn;
     int32_t width = gates_of(r) * r->units, states = states_of(r);
@@ -162,9 +162,15 @@ static void rnn_step(const struct rnn_args *a, const struct nn_env *env, const f
     op_start(w->zx, bias, wide);
     op_axpy(w->zx, x, env->packed + a->kernel, a->depth, wide, wide);
     switch (a->cell) {
-    case IR_CELL_LSTM: step_lstm(a, recurrent, w); break;
-    case IR_CELL_GRU: step_gru(a, recurrent, bias != NULL && a->reset_after ? bias + wide : NULL, w); break;
-    default: step_simple(a, recurrent, w); break;
+    case IR_CELL_LSTM:
+        step_lstm(a, recurrent, w);
+        break;
+    case IR_CELL_GRU:
+        step_gru(a, recurrent, bias != NULL && a->reset_after ? bias + wide : NULL, w);
+        break;
+    default:
+        step_simple(a, recurrent, w);
+        break;
     }
 }
 

@@ -1,6 +1,6 @@
-/* SLICE: Python's x[begin:end:step] per axis. begin and end may count from the end as in Python; values beyond the axis are
- * clamped; full_mask: both are absent; from_end_mask: the slice ends end[i] elements before the end (0 allowed, as a
- * cropping layer says it). drop_mask removes the axis, which must have come out with size 1. */
+/* SLICE: Python's x[begin:end:step] per axis. begin and end may count from the end as in Python; values beyond the axis
+ * are clamped; full_mask: both are absent; from_end_mask: the slice ends end[i] elements before the end (0 allowed, as
+ * a cropping layer says it). drop_mask removes the axis, which must have come out with size 1. */
 #include "nn/op/op.h"
 
 /* Where the slice of one axis starts and how many elements it takes. */

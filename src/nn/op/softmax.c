@@ -1,5 +1,6 @@
-/* SOFTMAX over any set of axes, with the largest value taken off first; optional mask (1: takes part), as Keras adds it:
- * -1e9 where the mask is 0, so that a row without any 1 comes out as the plain softmax of what is left by rounding. */
+/* SOFTMAX over any set of axes, with the largest value taken off first; optional mask (1: takes part), as Keras adds
+ * it: -1e9 where the mask is 0, so that a row without any 1 comes out as the plain softmax of what is left by rounding.
+ */
 #include "nn/op/op.h"
 
 #include <math.h>
@@ -48,7 +49,8 @@ struct softmax_args {
     bool masked;
 };
 
-/* Walks of the input with the mask's strides: 0 where the mask broadcasts. Nothing is merged, so that both walks agree. */
+/* Walks of the input with the mask's strides: 0 where the mask broadcasts. Nothing is merged, so that both walks agree.
+ */
 static void walk_plain(struct op_walk *w, const struct ir_shape *x, const struct ir_shape *of, int32_t mask, bool set)
 {
     *w = (struct op_walk){0};

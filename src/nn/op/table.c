@@ -11,7 +11,8 @@ const struct nn_op nn_ops[IR_OP_N] = {
 static const struct counts {
     int32_t in_min, in_max, out_max, w_min, w_max; /* in_max -1: any */
 } limits[IR_OP_N] = {
-#define IR_OP(id, name, attr, in_min, in_max, out_max, w_min, w_max) [IR_##id] = {in_min, in_max, out_max, w_min, w_max},
+#define IR_OP(id, name, attr, in_min, in_max, out_max, w_min, w_max)                                                   \
+    [IR_##id] = {in_min, in_max, out_max, w_min, w_max},
 #include "nn/ir_ops.def"
 #undef IR_OP
 };

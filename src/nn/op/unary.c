@@ -13,8 +13,8 @@ enum rc op_check_ACT(const struct ir_graph *g, const struct ir_node *n, struct e
     return rc != RC_OK ? rc : op_check_counts(g, n, 1, 1, 0, e);
 }
 
-enum rc op_infer_ACT(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in,
-                     struct ir_shape *out, struct err *e)
+enum rc op_infer_ACT(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in, struct ir_shape *out,
+                     struct err *e)
 {
     *out = *in;
     if (n->u.act.fn != IR_FN_GLU) {

@@ -18,8 +18,11 @@ enum rc op_check_window(const struct ir_graph *g, const struct ir_node *n, const
         const struct {
             const char *what;
             int32_t v, lo;
-        } rows[] = {{"kernel size", w->kernel[i], 1}, {"stride", w->stride[i], 1}, {"dilation", w->dilation[i], 1},
-                    {"padding", w->before[i], 0},     {"padding", w->after[i], 0}};
+        } rows[] = {{"kernel size", w->kernel[i], 1},
+                    {"stride", w->stride[i], 1},
+                    {"dilation", w->dilation[i], 1},
+                    {"padding", w->before[i], 0},
+                    {"padding", w->after[i], 0}};
         for (size_t k = 0; rc == RC_OK && k < sizeof rows / sizeof *rows; k++) {
             rc = op_check_range(g, n, rows[k].what, rows[k].v, rows[k].lo, OP_SIZE_MAX, e);
         }
@@ -40,8 +43,10 @@ int64_t op_window_size(const struct ir_window *w, int32_t i, int64_t in)
     }
     int64_t size = in + w->before[i] + w->after[i], s = w->stride[i];
     switch (w->mode) {
-    case IR_PAD_VALID: return size < effective(w, i) ? 0 : (size - effective(w, i)) / s + 1;
-    default: return (size + s - 1) / s;
+    case IR_PAD_VALID:
+        return size < effective(w, i) ? 0 : (size - effective(w, i)) / s + 1;
+    default:
+        return (size + s - 1) / s;
     }
 }
 
