@@ -440,6 +440,48 @@ void lower_run(struct lower *l)
     b->layer = outside;
 }
 
+int32_t lower_kwarg(struct lower *l, const char *name, struct value *out, int32_t cap)
+{
+    bool missing = false;
+    int32_t n = frame_values(l->frame, json_object_get(l->kwargs, name), out, cap, &missing);
+    if (missing && l->b->unsupported_n == 0)
+        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': '%s' is an output that does not exist", l->layer->name, name);
+    if (n > cap)
+        build_fail(l->b, ERR_MODEL_LIMIT, "layer '%s': '%s' lists %d tensors", l->layer->name, name, (int)n);
+    return l->b->rc || missing ? 0 : n;
+}
+
+bool lower_kwarg_true(struct lower *l, const char *name)
+{
+    const json_t *v = json_object_get(l->kwargs, name);
+    return json_is_true(v) || (json_is_number(v) && json_number_value(v) != 0);
+}
+
+struct lower lower_part(struct lower *l, int slot, const char *name)
+{
+    struct build *b = l->b;
+    struct lower part = {.i = l->i, .b = b, .outer = l->outer, .in = l->in, .in_n = l->in_n, .config = l->config, .layer = l->layer};
+    if (b->rc || slot < 0 || slot >= LAYER_INNER_MAX)
+        return part;
+    struct layer *y = l->layer->inner[slot];
+    if (!y) {
+        y = mem_zalloc(1, sizeof(*y), b->e);
+        if (!y) {
+            b->rc = RC_FAILED;
+            return part;
+        }
+        y->name = name;
+        y->class_name = l->layer->class_name;
+        y->config = l->layer->config;
+        y->number = l->layer->number;
+        y->set_ready = true;
+        l->layer->inner[slot] = y;
+        b->rc = weight_set_inner(&l->i->weights, &l->layer->set, name, true, &y->set, b->e);
+    }
+    part.layer = y;
+    return part;
+}
+
 struct layer *lower_inner(struct lower *l, int slot, const json_t *object)
 {
     struct build *b = l->b;

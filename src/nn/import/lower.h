@@ -30,6 +30,7 @@ struct lower {
     int32_t in_n;
     const struct frame *frame; /* where references in args and kwargs are looked up; NULL inside wrappers */
     const json_t *args, *kwargs;
+    bool backwards;        /* go_backwards is turned around: the second half of a Bidirectional */
     struct value out[BUILD_IO_MAX];
     int32_t out_n;
 };
@@ -48,12 +49,18 @@ void lower_run(struct lower *l);
 struct layer *lower_inner(struct lower *l, int slot, const json_t *object);
 /* Runs an inner layer on values; outputs replace `out`. */
 void lower_call(struct lower *l, struct layer *inner, const struct value *in, int32_t in_n, int32_t outer, struct lower *out);
+/* A part of a layer that Keras built as a layer of its own ("query"), to look its weights up by name. */
+struct lower lower_part(struct lower *l, int slot, const char *name);
+/* Tensors of a keyword argument, in order; 0 when absent. */
+int32_t lower_kwarg(struct lower *l, const char *name, struct value *out, int32_t cap);
+bool lower_kwarg_true(struct lower *l, const char *name);
 /* A nested network on values (trace.c). */
 void trace_model(struct import *i, struct layer *holder, struct model *m, const struct value *in, int32_t in_n, int32_t outer,
                  struct value *out, int32_t *out_n);
 /* Whole file (trace.c): inputs, layers, outputs. */
 void trace_top(struct import *i, struct model *m);
 struct value frame_value(const struct frame *f, const json_t *ref, bool *is_ref);
+int32_t frame_values(const struct frame *f, const json_t *value, struct value *out, int32_t cap, bool *missing);
 const struct model *frame_model(const struct frame *f);
 /* Reports every class below that has no row, and activations without a meaning. */
 void lower_check_classes(struct import *i, const struct model *m);

@@ -79,6 +79,11 @@ static int32_t collect(const struct frame *f, const json_t *value, struct value 
     return n;
 }
 
+int32_t frame_values(const struct frame *f, const json_t *value, struct value *out, int32_t cap, bool *missing)
+{
+    return f ? collect(f, value, out, 0, cap, missing) : 0;
+}
+
 /* ---- one call ---- */
 
 static void slot_store(struct build *b, struct slot *s, const struct value *v, int32_t n)

@@ -155,6 +155,20 @@ enum rc weight_set_part(const struct weight_set *from, size_t lo, size_t hi, str
     return rc;
 }
 
+enum rc weight_set_prefix(const struct weight_set *from, const char *prefix, struct weight_set *out, struct err *e)
+{
+    enum rc rc = set_new(from->group, from->n, out, e);
+    for (size_t i = 0; i < from->n && !rc; i++) {
+        const char *name = from->group->item[from->pick[i]].name;
+        bool found = str_starts(name, prefix);
+        for (const char *p = name; !found && (p = strchr(p, '/')) != NULL; p++)
+            found = str_starts(p + 1, prefix);
+        if (found)
+            out->pick[out->n++] = from->pick[i];
+    }
+    return rc;
+}
+
 /* How a weight's name mentions a layer; looser ways have larger numbers. */
 enum mention { MENTION_EXACT, MENTION_FLAT, MENTION_NUMBERED, MENTION_N };
 

@@ -36,6 +36,8 @@ enum rc weight_set_top(const struct weight_file *f, const char *layer, struct we
 /* Those of a layer inside a nested model or wrapper, by name. strict false: when no name matches, all of `from`. */
 enum rc weight_set_inner(const struct weight_file *f, const struct weight_set *from, const char *layer, bool strict,
                          struct weight_set *out, struct err *e) MUST_USE;
+/* Those with a path component that begins with `prefix` ("forward_"); may be empty. */
+enum rc weight_set_prefix(const struct weight_set *from, const char *prefix, struct weight_set *out, struct err *e) MUST_USE;
 /* Items [lo, hi) of a set. */
 enum rc weight_set_part(const struct weight_set *from, size_t lo, size_t hi, struct weight_set *out, struct err *e) MUST_USE;
 void weight_set_free(struct weight_set *s);
