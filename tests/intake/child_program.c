@@ -63,7 +63,7 @@ void child_program_clean(void)
     DIR *d = opendir(folder);
     struct dirent *entry;
     while (d && (entry = readdir(d)) != NULL) {
-        if (entry->d_name[0] != '.') {
+        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, "..")) {
             (void)unlink(in_folder(entry->d_name));
         }
     }
