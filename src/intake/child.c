@@ -296,12 +296,14 @@ enum rc child_ask(struct child *c, const struct child_task *t, struct cage_answe
     const struct kind_errors *k = &kind_errors[t->kind];
     int64_t until_ns = clock_mono_ns() + (int64_t)t->deadline_ms * 1000000;
     /* The request goes out before the greeting is read: a starting child finds it waiting. */
-    if (!send_task(c, t) && c->greeted) {
-        return gone(c, t->kind, e);
-    }
-    enum rc rc = child_greet(c, t->kind, t->deadline_ms, e);
+    bool sent = send_task(c, t);
+    enum rc rc = child_greet(c, t->kind, t->deadline_ms, e); /* first: it may say why nothing could be sent */
     if (rc != RC_OK) {
         return rc;
+    }
+    if (!sent) {
+        child_end(c);
+        return err_set(e, ERR_CAGE, "The reading process could not be asked");
     }
     switch (hear(c, a, sizeof *a, until_ns, t->cancel)) {
     case HEARD_RECORD:

@@ -88,8 +88,8 @@ def test_words_to_keep(ready):
     path.write_bytes(b"not a picture")
     answer = ready("predict", path, expect=2)
     assert "Invalid file type. Please upload a PNG, JPG, or JPEG image." in answer.talk and answer.out == b""
-    assert ready("predict", path, "--json", expect=2).error == {
-        "error": "Invalid file type", "detail": "Only PNG, JPG, and JPEG files are allowed"}
+    error = ready("predict", path, "--json", expect=2).error
+    assert error["error"] == "Invalid file type" and error["detail"] == "Only PNG, JPG, and JPEG files are allowed"
     path.write_bytes(pictures.SIGNATURE)
     os.truncate(path, (16 << 20) + 1)
     answer = ready("predict", path, expect=2)

@@ -53,6 +53,8 @@ def test_every_failure_is_told(clinic, tool, call, error, fits):
         if "(INJECTED)" not in log.read_text(errors="replace"):
             assert answer.rc == 0 and nth > 1
             return
+        if b"loading shared libraries" in answer.err:  # the fault struck before the program began
+            continue
         assert answer.rc in fits, (nth, answer.rc, answer.err)
         if answer.rc == 0:
             assert answer.json["prediction"]

@@ -41,7 +41,7 @@ def locked_calls(lines, program):
             children.add(pid)
         elif pid in children and call.startswith("seccomp(SECCOMP_SET_MODE_FILTER"):
             locked[pid] = []
-        elif pid in locked and not call.startswith(("+++", "---")):
+        elif pid in locked and not call.startswith(("+++", "---", "<... seccomp resumed")):
             locked[pid].append(call)
     return locked
 
