@@ -18,7 +18,18 @@ float op_case_value(int64_t i, int32_t k, bool weight, char kind)
     u *= 2246822519u;
     u ^= u >> 13;
     float v = (float)u / 4294967296.0f;
-    return kind == 'm' ? v > 0.4f : kind == 't' ? (float)(int32_t)(v * 7) : 2 * v - 1;
+    switch (kind) {
+    case 'm':
+        return v > 0.4f;
+    case 't':
+        return (float)(int32_t)(v * 7);
+    case 'w':
+        return 8 * v - 4;
+    case 'p':
+        return v + 0.1f;
+    default:
+        return 2 * v - 1;
+    }
 }
 
 /* Tensors are the inputs, then the outputs; index lists inputs, outputs, weights. */

@@ -22,7 +22,8 @@ struct op_case {
     struct ir_shape in[CASE_IN_MAX + 1];
     struct ir_shape w[CASE_W_MAX + 1];
     int32_t out_n;              /* 0: 1 */
-    char kind[CASE_IN_MAX + 1]; /* per input: 'm' a mask of 0 and 1, 't' small whole numbers, else real numbers */
+    char kind[CASE_IN_MAX + 1]; /* per input: 'm' a mask of 0 and 1, 't' whole numbers below 7, 'w' -4 to 4,
+                                 * 'p' 0.1 to 1.1, else -1 to 1 */
 };
 
 #define SHAPE_RANK(...) (int32_t)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
@@ -47,7 +48,7 @@ enum rc op_case_infer(const struct op_case *c, struct ir_shape out[CASE_OUT_MAX]
  * scratch. */
 enum rc op_case_run(const struct op_case *c, const float *in, const float *w, bool backwards, float *out, int64_t *n,
                     struct err *e);
-/* Element i of input k (weight: 1) of kind 'm', 't' or other; the same function is in op_cases.py. */
+/* Element i of input k (weight: 1) of a kind; the same function is in op_cases.py. */
 float op_case_value(int64_t i, int32_t k, bool weight, char kind);
 
 #endif
