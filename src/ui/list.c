@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include <string.h>
 
-enum { NARROW_COLS = 100, WINDOW_ROWS = 100 };
+enum { NARROW_COLS = 100, SMALL_COLS = 60, WINDOW_MIN = 60, WINDOW_MAX = 200 };
 
 void list_fini(struct list *l)
 {
@@ -64,17 +64,36 @@ void list_move(struct list *l, int64_t delta)
     list_go(l, l->cursor + delta);
 }
 
+/* Lists are asked for by page number: the page size is chosen so that one page holds the rows in sight about in its
+ * middle. */
+static void window_around(const struct list *l, int64_t shown, int64_t *offset, int64_t *count)
+{
+    int64_t best = INT64_MAX;
+    for (int64_t size = WINDOW_MIN < 2 * shown ? 2 * shown : WINDOW_MIN; size <= WINDOW_MAX; size++) {
+        int64_t inside = l->top % size, middle = (size - shown) / 2;
+        int64_t off = inside > middle ? inside - middle : l->top < size ? 0 : middle - inside;
+        if (inside + shown <= size && off < best) {
+            best = off;
+            *count = size;
+            *offset = l->top - inside;
+        }
+    }
+}
+
 bool list_wants(const struct list *l, int64_t *offset, int64_t *count)
 {
-    int64_t last = l->top + (l->page_rows > 0 ? l->page_rows : 1) - 1;
+    int64_t shown = l->page_rows > 0 ? l->page_rows : 1;
+    if (shown > WINDOW_MAX / 2)
+        shown = WINDOW_MAX / 2;
+    int64_t first = l->top > shown ? l->top - shown : 0, last = l->top + 2 * shown - 1;
     if (last >= l->total)
         last = l->total - 1;
-    if (l->total == 0 || (list_at(l, l->top) && list_at(l, last)))
+    if (l->total == 0 || (list_at(l, first) && list_at(l, last)))
         return false;
-    int64_t from = l->cursor - WINDOW_ROWS / 2;
-    *offset = from > 0 ? from : 0;
-    *count = WINDOW_ROWS;
-    return true;
+    *offset = 0;
+    *count = WINDOW_MAX;
+    window_around(l, shown, offset, count);
+    return *offset != l->offset || *offset + *count > l->offset + loaded(l);
 }
 
 static int mark_at(const struct list *l, int64_t id)
@@ -99,14 +118,21 @@ void list_mark(struct list *l, int64_t id, bool on)
         l->marks[at] = l->marks[--l->marks_n];
 }
 
+static int wished_width(const struct list_column *c, int cols)
+{
+    if (cols < SMALL_COLS && c->small_width)
+        return c->small_width;
+    return cols < NARROW_COLS && c->narrow_width ? c->narrow_width : c->width;
+}
+
 /* Width a column gets: fixed ones what they ask for, the one with 0 what is left. */
 static int column_width(const struct list_column *c, int n, int i, int cols)
 {
-    int used = 2, width = cols < NARROW_COLS && c[i].narrow_width ? c[i].narrow_width : c[i].width;
+    int used = 2, width = wished_width(&c[i], cols);
     if (width != 0)
         return width;
     for (int k = 0; k < n; k++) {
-        int w = cols < NARROW_COLS && c[k].narrow_width ? c[k].narrow_width : c[k].width;
+        int w = wished_width(&c[k], cols);
         used += w > 0 ? w + 1 : 0;
     }
     return cols - used > 4 ? cols - used : 4;

@@ -13,6 +13,7 @@ struct list_column {
     int narrow_width; /* below 100 columns; -1: hidden there */
     void (*text)(json_t *row, char *dst, size_t cap);
     enum style (*style)(json_t *row); /* NULL: plain */
+    int small_width;                  /* below 60 columns; 0: as narrow; -1: hidden there */
 };
 struct list {
     json_t *rows;                  /* array of the loaded window, owned */
@@ -32,7 +33,8 @@ json_t *list_current(const struct list *l); /* borrowed, NULL when none or not l
 json_t *list_at(const struct list *l, int64_t position);
 void list_move(struct list *l, int64_t delta);
 void list_go(struct list *l, int64_t position);
-/* True when the rows around the cursor are not loaded: *offset, *count say what to ask for. */
+/* True when rows in sight, or within a screen of them, are not loaded: *offset, *count say what to ask for. offset is a
+ * multiple of count: page = offset / count + 1, page_size = count. */
 bool list_wants(const struct list *l, int64_t *offset, int64_t *count);
 bool list_marked(const struct list *l, int64_t id);
 void list_mark(struct list *l, int64_t id, bool on);

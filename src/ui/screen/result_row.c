@@ -64,12 +64,12 @@ static void state_text(json_t *row, char *dst, size_t cap)
 }
 
 const struct list_column result_columns[] = {
-    {"Id", 6, 6, id_text, NULL},
-    {"When", 16, 16, result_when, NULL},
-    {"Patient", 0, 0, patient_text, NULL},
-    {"Model", 18, -1, model_text, NULL},
-    {"Class", 18, 14, result_class_text, result_class_style},
-    {"Conf", 5, 5, confidence_text, NULL},
-    {"St", 3, 3, state_text, NULL},
+    {"Id", 6, 6, id_text, NULL, 6},
+    {"When", 16, 16, result_when, NULL, -1},
+    {"Patient", 0, 0, patient_text, NULL, 0},
+    {"Model", 18, -1, model_text, NULL, -1},
+    {"Class", 18, 14, result_class_text, result_class_style, 9},
+    {"Conf", 5, 5, confidence_text, NULL, 5},
+    {"St", 3, 3, state_text, NULL, -1},
 };
 const int result_columns_n = ARRAY_N(result_columns);
