@@ -1,0 +1,430 @@
+/* Attention, and dense layers written as einsum. */
+#include "nn/import/lower.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <string.h>
+
+static int32_t matmul(struct lower *l, int32_t a, int32_t b_, bool transpose_b, double scale)
+{
+    struct ir_node n = {.op = IR_MATMUL};
+    const int32_t in[2] = {a, b_};
+    memset(&n.u.matmul, 0, sizeof(n.u.matmul));
+    n.u.matmul.transpose_b = transpose_b;
+    n.u.matmul.scale = (float)scale;
+    return build_many(l->b, &n, in, 2);
+}
+
+/* [outer, T] -> [outer, 1, T] (keys) or [outer, T, 1] (queries); heads: one more 1 in front. */
+static int32_t mask_as(struct lower *l, int32_t mask, bool keys, bool heads)
+{
+    const struct ir_shape *s = lower_shape(l, mask);
+    int32_t steps = s->rank > 0 ? s->dim[s->rank - 1] : 1, dim[3], n = 0;
+    if (heads)
+        dim[n++] = 1;
+    dim[n++] = keys ? 1 : steps;
+    dim[n++] = keys ? steps : 1;
+    return lower_reshape(l, mask, n, dim);
+}
+
+/* Lower triangle [Tq, Tk] of ones: what a step may look at. */
+static int32_t causal_weight(struct lower *l, int32_t q, int32_t k)
+{
+    const struct ir_shape *a = lower_shape(l, q), *b = lower_shape(l, k);
+    int32_t rows = a->rank > 1 ? a->dim[a->rank - 2] : -1, cols = b->rank > 1 ? b->dim[b->rank - 2] : -1;
+    if (l->b->rc)
+        return -1;
+    if (rows < 1 || cols < 1 || (int64_t)rows * cols > 1 << 24)
+        return lower_refuse(l, "a causal mask of free length");
+    int32_t have = lower_cached(l, "causal");
+    if (have >= 0)
+        return have;
+    float *x = lower_alloc(l, (int64_t)rows * cols);
+    for (int64_t i = 0; i < (int64_t)rows * cols && x; i++)
+        x[i] = i % cols <= i / cols ? 0 : -1e9F;
+    const struct ir_shape shape = {.rank = 2, .dim = {rows, cols}};
+    return x ? lower_values(l, "causal", &shape, x) : -1;
+}
+
+static int32_t scalar_weight(struct lower *l, const char *leaf)
+{
+    const struct ir_shape one = {.rank = 1, .dim = {1}};
+    return lower_weight(l, leaf, 0, &one);
+}
+
+/* sum over the features of tanh(scale * (q + k)), for every pair of steps. */
+static int32_t additive_scores(struct lower *l, int32_t q, int32_t k, int32_t scale, bool scale_inside)
+{
+    const struct ir_shape *a = lower_shape(l, q), *b = lower_shape(l, k);
+    int32_t dq[3] = {a->dim[l->outer], 1, a->dim[l->outer + 1]}, dk[3] = {1, b->dim[l->outer], b->dim[l->outer + 1]};
+    int32_t sum = lower_binary(l, IR_ADD, lower_reshape(l, q, 3, dq), lower_reshape(l, k, 3, dk));
+    if (scale >= 0 && scale_inside)
+        sum = lower_constant(l, IR_MUL, sum, scale, false);
+    sum = lower_act(l, IR_FN_TANH, sum, 0, 0, 0);
+    if (scale >= 0 && !scale_inside)
+        sum = lower_constant(l, IR_MUL, sum, scale, false);
+    struct ir_node n = {.op = IR_REDUCE};
+    memset(&n.u.reduce, 0, sizeof(n.u.reduce));
+    n.u.reduce.kind = IR_REDUCE_SUM;
+    n.u.reduce.axes_mask = 1 << (l->outer + 2);
+    return lower_op(l, &n, sum);
+}
+
+/* Masks of the call: given as a list [query, value], or carried by the tensors. */
+static void attention_masks(struct lower *l, int32_t *q, int32_t *v)
+{
+    struct value given[3];
+    *q = l->in[0].mask;
+    *v = l->in_n > 1 ? l->in[1].mask : -1;
+    const json_t *list = json_object_get(l->kwargs, "mask");
+    if (!json_is_array(list) || lower_kwarg(l, "mask", given, 3) == 0)
+        return;
+    bool is_ref;
+    struct value first = frame_value(l->frame, json_array_get(list, 0), &is_ref);
+    *q = is_ref ? first.t : -1;
+    struct value second = frame_value(l->frame, json_array_get(list, 1), &is_ref);
+    *v = is_ref ? second.t : -1;
+}
+
+static void attention(struct lower *l, bool additive)
+{
+    if (l->in_n < 2 || lower_shape(l, l->in[0].t)->rank != l->outer + 2 || lower_shape(l, l->in[1].t)->rank != l->outer + 2) {
+        lower_refuse(l, "inputs that are not [query, value] of 3 dimensions");
+        return;
+    }
+    int32_t q = l->in[0].t, v = l->in[1].t, k = l->in_n > 2 ? l->in[2].t : v, scores, q_mask, v_mask, scale = -1;
+    attention_masks(l, &q_mask, &v_mask);
+    const char *mode = lower_text(l, "score_mode", "dot");
+    if (additive) {
+        scale = lower_bool(l, "use_scale", true) ? lower_weight(l, "scale", 0, NULL) : -1;
+        scores = additive_scores(l, q, k, scale, false);
+    } else if (str_eq(mode, "dot")) {
+        scores = matmul(l, q, k, true, 1);
+        if (lower_bool(l, "use_scale", false))
+            scores = lower_constant(l, IR_MUL, scores, scalar_weight(l, "scale"), false);
+    } else if (str_eq(mode, "concat")) {
+        scale = lower_bool(l, "use_scale", false) ? scalar_weight(l, "scale") : -1;
+        scores = additive_scores(l, q, k, scale, true);
+        scores = lower_constant(l, IR_MUL, scores, scalar_weight(l, "concat_score_weight|attention_v"), false);
+    } else {
+        lower_refuse(l, "score_mode '%s'", mode);
+        return;
+    }
+    if (lower_kwarg_true(l, "use_causal_mask") || lower_bool(l, "causal", false))
+        scores = lower_constant(l, IR_ADD, scores, causal_weight(l, q, k), false);
+    int32_t mask = v_mask >= 0 ? mask_as(l, v_mask, true, false) : -1;
+    scores = lower_softmax(l, scores, 1 << (l->outer + 1), false, mask);
+    int32_t y = matmul(l, scores, v, false, 1);
+    if (q_mask >= 0)
+        y = lower_binary(l, IR_MUL, y, mask_as(l, q_mask, false, false));
+    lower_set(l, y, q_mask);
+    if (lower_kwarg_true(l, "return_attention_scores"))
+        l->out[l->out_n++] = (struct value){scores, -1};
+}
+
+void lower_attention(struct lower *l) { attention(l, false); }
+void lower_additive_attention(struct lower *l) { attention(l, true); }
+
+/* ---- multi-head attention ---- */
+
+struct heads {
+    int32_t n, key_dim, value_dim;
+};
+
+/* Dense to heads x size: [T, D] -> [heads, T, size]. The kernel is [D, heads, size]. */
+static int32_t project(struct lower *l, int slot, const char *name, int32_t t, int32_t heads, int32_t size, bool has_bias)
+{
+    struct lower part = lower_part(l, slot, name);
+    const struct ir_shape *s = lower_shape(l, t);
+    int32_t depth = s->dim[s->rank - 1], steps = s->dim[s->rank - 2];
+    const struct ir_shape kernel = {.rank = 2, .dim = {depth, heads * size}}, bias = {.rank = 1, .dim = {heads * size}};
+    if (l->b->rc)
+        return -1;
+    if (depth < 1)
+        return build_fail(l->b, ERR_MODEL_SHAPE, "layer '%s': the features have no fixed size", l->layer->name);
+    struct ir_node n = {.op = IR_DENSE};
+    memset(&n.u.dense, 0, sizeof(n.u.dense));
+    n.u.dense.units = heads * size;
+    n.u.dense.has_bias = has_bias;
+    t = build_unary(l->b, &n, t, lower_weight(&part, "kernel", 0, &kernel),
+                    has_bias ? lower_weight(&part, "bias", 1, &bias) : -1);
+    const int32_t split[3] = {steps, heads, size};
+    t = lower_reshape(l, t, 3, split);
+    int32_t perm[IR_RANK_MAX], o = l->outer;
+    for (int32_t i = 0; i < IR_RANK_MAX; i++)
+        perm[i] = i;
+    perm[o] = o + 1;
+    perm[o + 1] = o;
+    return lower_permute(l, t, perm);
+}
+
+/* [heads, T, size] -> [T, heads * size] -> dense. The kernel is [heads, size, out]. */
+static int32_t project_back(struct lower *l, int slot, const char *name, int32_t t, struct heads h, bool has_bias)
+{
+    struct lower part = lower_part(l, slot, name);
+    int32_t perm[IR_RANK_MAX], o = l->outer;
+    for (int32_t i = 0; i < IR_RANK_MAX; i++)
+        perm[i] = i;
+    perm[o] = o + 1;
+    perm[o + 1] = o;
+    t = lower_permute(l, t, perm);
+    const struct ir_shape *s = lower_shape(l, t);
+    const int32_t flat[2] = {s->dim[o], h.n * h.value_dim};
+    t = lower_reshape(l, t, 2, flat);
+    const struct h5_data *d = lower_need(&part, "kernel", 0);
+    if (!d || t < 0)
+        return -1;
+    if (d->rank < 2)
+        return build_fail(l->b, ERR_MODEL_SHAPE, "'%s' has %d dimensions", d->path, (int)d->rank);
+    int64_t width = d->n / (h.n * (int64_t)h.value_dim);
+    const struct ir_shape kernel = {.rank = 2, .dim = {flat[1], (int32_t)width}}, bias = {.rank = 1, .dim = {(int32_t)width}};
+    struct ir_node n = {.op = IR_DENSE};
+    memset(&n.u.dense, 0, sizeof(n.u.dense));
+    n.u.dense.units = (int32_t)width;
+    n.u.dense.has_bias = has_bias;
+    if (d->rank > 3)
+        return lower_refuse(l, "output_shape of %d dimensions", (int)d->rank - 2);
+    return build_unary(l->b, &n, t, lower_weight(&part, "kernel", 0, &kernel),
+                       has_bias ? lower_weight(&part, "bias", 1, &bias) : -1);
+}
+
+static int32_t both_masks(struct lower *l, int32_t a, int32_t b)
+{
+    return a < 0 ? b : b < 0 ? a : lower_binary(l, IR_MUL, a, b);
+}
+
+/* What may see what, [.., 1, Tq, Tk] or broadcast to it; -1: everything. */
+static int32_t heads_mask(struct lower *l, struct value q, struct value k, struct value v)
+{
+    struct value given;
+    int32_t mask = -1;
+    if (lower_kwarg(l, "attention_mask", &given, 1) == 1) {
+        const struct ir_shape *s = lower_shape(l, given.t);
+        if (s->rank == l->outer + 2) {
+            const int32_t dim[3] = {1, s->dim[s->rank - 2], s->dim[s->rank - 1]};
+            mask = lower_reshape(l, given.t, 3, dim);
+        } else {
+            mask = given.t;
+        }
+    }
+    if (q.mask >= 0)
+        mask = both_masks(l, mask, mask_as(l, q.mask, false, true));
+    if (v.mask >= 0)
+        mask = both_masks(l, mask, mask_as(l, v.mask, true, true));
+    if (k.mask >= 0 && k.mask != v.mask)
+        mask = both_masks(l, mask, mask_as(l, k.mask, true, true));
+    return mask;
+}
+
+static bool heads_inputs(struct lower *l, struct value *q, struct value *k, struct value *v)
+{
+    struct value named;
+    *q = l->in[0];
+    *v = l->in_n > 1 ? l->in[1] : l->in[0];
+    *k = l->in_n > 2 ? l->in[2] : no_value;
+    bool given_key = l->in_n > 2;
+    if (lower_kwarg(l, "query", &named, 1) == 1)
+        *q = named;
+    if (lower_kwarg(l, "value", &named, 1) == 1)
+        *v = named;
+    if (lower_kwarg(l, "key", &named, 1) == 1) {
+        *k = named;
+        given_key = true;
+    }
+    if (!given_key)
+        *k = *v;
+    int32_t want = l->outer + 2;
+    if (lower_shape(l, q->t)->rank != want || lower_shape(l, k->t)->rank != want || lower_shape(l, v->t)->rank != want)
+        return lower_refuse(l, "inputs of other than 3 dimensions") >= 0;
+    return !l->b->rc;
+}
+
+static void heads_run(struct lower *l, struct heads h, int32_t kv_heads)
+{
+    struct value q, k, v;
+    if (!heads_inputs(l, &q, &k, &v))
+        return;
+    if (h.n < 1 || h.key_dim < 1 || h.value_dim < 1 || kv_heads < 1 || h.n % kv_heads || h.n > 1 << 16 || h.key_dim > 1 << 16 ||
+        h.value_dim > 1 << 16) {
+        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': %d heads of %d", l->layer->name, (int)h.n, (int)h.key_dim);
+        return;
+    }
+    bool has_bias = lower_bool(l, "use_bias", true);
+    int32_t tq = project(l, 0, "query", q.t, h.n, h.key_dim, has_bias);
+    int32_t tk = project(l, 1, "key", k.t, kv_heads, h.key_dim, has_bias);
+    int32_t tv = project(l, 2, "value", v.t, kv_heads, h.value_dim, has_bias);
+    if (kv_heads != h.n) { /* each key and value head serves several query heads */
+        struct ir_node rep = {.op = IR_REPEAT};
+        memset(&rep.u.repeat, 0, sizeof(rep.u.repeat));
+        rep.u.repeat.axis = l->outer;
+        rep.u.repeat.n = h.n / kv_heads;
+        tk = lower_op(l, &rep, tk);
+        tv = lower_op(l, &rep, tv);
+    }
+    int32_t scores = matmul(l, tq, tk, true, 1.0 / sqrt((double)h.key_dim));
+    if (lower_kwarg_true(l, "use_causal_mask"))
+        scores = lower_constant(l, IR_ADD, scores, causal_weight(l, tq, tk), false);
+    scores = lower_softmax(l, scores, 1 << (l->outer + 2), false, heads_mask(l, q, k, v));
+    int32_t y = matmul(l, scores, tv, false, 1);
+    bool new_name = lower_part(l, 3, "attention_output").layer->set.n > 0;
+    y = project_back(l, new_name ? 3 : 4, new_name ? "attention_output" : "output", y, h, has_bias);
+    lower_set(l, y, q.mask);
+    if (lower_kwarg_true(l, "return_attention_scores"))
+        l->out[l->out_n++] = (struct value){scores, -1};
+}
+
+void lower_multi_head_attention(struct lower *l)
+{
+    struct heads h = {.n = (int32_t)lower_int(l, "num_heads", 0), .key_dim = (int32_t)lower_int(l, "key_dim", 0)};
+    h.value_dim = (int32_t)lower_int(l, "value_dim", h.key_dim);
+    if (lower_bool(l, "use_gate", false)) {
+        lower_refuse(l, "use_gate");
+        return;
+    }
+    heads_run(l, h, h.n);
+}
+
+void lower_group_query_attention(struct lower *l)
+{
+    struct heads h = {.n = (int32_t)lower_int(l, "num_query_heads", 0), .key_dim = (int32_t)lower_int(l, "head_dim", 0)};
+    h.value_dim = h.key_dim;
+    if (lower_bool(l, "use_gate", false)) {
+        lower_refuse(l, "use_gate");
+        return;
+    }
+    heads_run(l, h, (int32_t)lower_int(l, "num_key_value_heads", h.n));
+}
+
+/* ---- einsum ---- */
+
+struct einsum {
+    char in[16], kernel[16], out[16]; /* labels; an ellipsis is spelled out */
+    bool ellipsis;
+};
+
+static bool einsum_read(struct lower *l, const char *text, struct einsum *q)
+{
+    char buffer[64] = "", *part[3] = {q->in, q->kernel, q->out};
+    size_t n = 0;
+    memset(q, 0, sizeof(*q));
+    for (const char *p = text; *p && n < sizeof(buffer) - 1; p++)
+        if (*p != ' ')
+            buffer[n++] = *p;
+    const char *p = buffer;
+    for (int k = 0; k < 3; k++) {
+        size_t len = 0;
+        if (strncmp(p, "...", 3) == 0) {
+            q->ellipsis = true;
+            p += 3;
+        }
+        while (*p >= 'A' && *p <= 'z' && len < 15)
+            part[k][len++] = *p++;
+        if (strncmp(p, "...", 3) == 0)
+            return lower_refuse(l, "equation '%s'", text) >= 0;
+        if (k == 0 && *p++ != ',')
+            return lower_refuse(l, "equation '%s'", text) >= 0;
+        if (k == 1 && strncmp(p, "->", 2) != 0)
+            return lower_refuse(l, "equation '%s'", text) >= 0;
+        p += k == 1 ? 2 : 0;
+    }
+    return *p == '\0' || lower_refuse(l, "equation '%s'", text) >= 0;
+}
+
+/* Labels of the input that also stand in the kernel and not in the output are summed over. When, after moving them to the end
+ * of the input, the kernel reads [summed..., new...], the layer is a dense one. */
+void lower_einsum_dense(struct lower *l)
+{
+    struct einsum q;
+    const char *equation = lower_text(l, "equation", "");
+    int32_t t = l->in[0].t, rank = lower_shape(l, t)->rank;
+    if (!einsum_read(l, equation, &q))
+        return;
+    /* Axis numbers: the first label of the input is the batch, unless an ellipsis stands for it. */
+    int32_t labels = (int32_t)strlen(q.in), base = rank - labels;
+    char summed[16] = "", kept[16] = "", fresh[16] = "";
+    size_t summed_n = 0, kept_n = 0, fresh_n = 0;
+    for (int32_t i = q.ellipsis ? 0 : 1; i < labels; i++) {
+        if (strchr(q.kernel, q.in[i]) && !strchr(q.out, q.in[i]))
+            summed[summed_n++] = q.in[i];
+        else if (strchr(q.kernel, q.in[i]) || !strchr(q.out, q.in[i]))
+            summed_n = 99; /* a label of all three: one kernel per place */
+        else
+            kept[kept_n++] = q.in[i];
+        if (summed_n > 15)
+            break;
+    }
+    for (const char *p = q.kernel; *p; p++)
+        if (!strchr(q.in, *p))
+            fresh[fresh_n++] = *p;
+    if (summed_n > 15 || summed_n == 0 || (int32_t)kept_n + base + (int32_t)(q.ellipsis ? 0 : 1) < 0) {
+        lower_refuse(l, "equation '%s'", equation);
+        return;
+    }
+    char order[32];
+    str_format(order, sizeof(order), "%s%s", summed, fresh);
+    const struct h5_data *d = lower_need(l, "kernel", 0);
+    if (!d)
+        return;
+    if (!str_eq(order, q.kernel) || d->rank != (int32_t)strlen(q.kernel)) {
+        lower_refuse(l, "equation '%s'", equation);
+        return;
+    }
+    int32_t perm[IR_RANK_MAX], at = 0, first = q.ellipsis ? base : base + 1;
+    if (first < 0 || rank > IR_RANK_MAX) {
+        lower_refuse(l, "equation '%s'", equation);
+        return;
+    }
+    for (; at < first; at++)
+        perm[at] = at;
+    for (const char *p = kept; *p; p++)
+        perm[at++] = base + (int32_t)(strchr(q.in, *p) - q.in);
+    for (const char *p = summed; *p; p++)
+        perm[at++] = base + (int32_t)(strchr(q.in, *p) - q.in);
+    t = lower_permute(l, t, perm);
+    /* Flatten the summed axes, multiply, unfold the new ones. */
+    struct ir_shape kernel = {.rank = 2, .dim = {1, 1}};
+    for (size_t i = 0; i < strlen(q.kernel); i++)
+        kernel.dim[i >= summed_n] *= (int32_t)d->dim[i];
+    const struct ir_shape s = *lower_shape(l, t);
+    int32_t dim[IR_RANK_MAX + 16], n = 0, lead = first + (int32_t)kept_n;
+    for (int32_t i = l->outer; i < lead; i++)
+        dim[n++] = s.dim[i];
+    dim[n] = kernel.dim[0];
+    t = lower_reshape(l, t, n + 1, dim);
+    struct ir_node node = {.op = IR_DENSE};
+    memset(&node.u.dense, 0, sizeof(node.u.dense));
+    node.u.dense.units = kernel.dim[1];
+    t = build_unary(l->b, &node, t, lower_weight(l, "kernel", 0, &kernel), -1);
+    for (size_t i = summed_n; i < strlen(q.kernel); i++)
+        dim[n++] = (int32_t)d->dim[i];
+    t = lower_reshape(l, t, n, dim);
+    /* [lead, kept..., fresh...] to the order of the output */
+    int32_t out_n = (int32_t)strlen(q.out), skip = q.ellipsis ? 0 : 1;
+    for (int32_t i = 0; i < first; i++)
+        perm[i] = i;
+    for (int32_t i = skip; i < out_n && first + i - skip < IR_RANK_MAX; i++) {
+        const char *k = strchr(kept, q.out[i]), *f = strchr(fresh, q.out[i]);
+        if (!k && !f) {
+            lower_refuse(l, "equation '%s'", equation);
+            return;
+        }
+        perm[first + i - skip] = k ? first + (int32_t)(k - kept) : lead + (int32_t)(f - fresh);
+    }
+    if (first + out_n - skip != lower_shape(l, t)->rank) {
+        lower_refuse(l, "equation '%s'", equation);
+        return;
+    }
+    t = lower_permute(l, t, perm);
+    const char *bias = lower_text(l, "bias_axes", NULL);
+    if (bias && *bias) {
+        const struct ir_shape *o = lower_shape(l, t);
+        struct ir_shape shape = {.rank = o->rank};
+        for (int32_t i = 0; i < o->rank; i++) {
+            int32_t label = i - first + skip;
+            shape.dim[i] = label >= skip && strchr(bias, q.out[label]) && o->dim[i] > 0 ? o->dim[i] : 1;
+        }
+        t = lower_constant(l, IR_ADD, t, lower_weight(l, "bias", 1, &shape), false);
+    }
+    lower_set(l, lower_activation(l, "activation", t), l->in[0].mask);
+}
