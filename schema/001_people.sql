@@ -1,5 +1,10 @@
 -- Who works here. All times are milliseconds since 1970-01-01 UTC. Tables are STRICT; a column that may be NULL says why.
 
+CREATE TABLE meta (                         -- facts about the station itself
+    name  TEXT PRIMARY KEY,                 -- demo: 'yes'; created_at
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE users (                        -- accounts; never deleted, only disabled
     id              INTEGER PRIMARY KEY,
     username        TEXT NOT NULL,          -- as typed at registration

@@ -177,7 +177,8 @@ static void changed_fields(const struct op_call *c, char *dst, size_t cap)
     json_t *value;
     size_t at = 0;
     dst[0] = '\0';
-    json_object_foreach(c->args, key, value) {
+    json_object_foreach(c->args, key, value)
+    {
         if (str_eq(key, "id"))
             continue;
         str_format(dst + at, cap - at, "%s%s", at ? " " : "", key);

@@ -384,7 +384,8 @@ static enum rc keep_an_administrator(struct store_tx *tx, const struct store_use
 
 enum account_change { DISABLE, ENABLE, RESET, ROLE };
 
-static enum rc change_account(struct op_call *c, enum account_change what, unsigned roles, const char *hash, struct err *e)
+static enum rc change_account(struct op_call *c, enum account_change what, unsigned roles, const char *hash,
+                              struct err *e)
 {
     static const char *const reasons[] = {"disabled", NULL, "password reset", "role changed"};
     struct store_tx *tx = NULL;

@@ -1,5 +1,5 @@
-/* One call as one transaction: whose eyes, which page, the audit row, the answer. Together with the column `who` of ops.def and the
- * scopes of the store this is the whole policy. */
+/* One call as one transaction: whose eyes, which page, the audit row, the answer. Together with the column `who` of
+ * ops.def and the scopes of the store this is the whole policy. */
 #include "base/file.h"
 #include "base/text.h"
 #include "station/records.h"
@@ -39,8 +39,8 @@ enum rc call_begin(struct op_call *c, struct store_tx **tx, struct err *e)
     return rc ? rc : store_begin(r->store, c->row->effect == OP_READS ? STORE_READ : STORE_WRITE, tx, e);
 }
 
-enum rc call_end(struct op_call *c, struct store_tx *tx, enum rc rc, json_t *owned, const char *subject, const char *detail,
-                 struct err *e)
+enum rc call_end(struct op_call *c, struct store_tx *tx, enum rc rc, json_t *owned, const char *subject,
+                 const char *detail, struct err *e)
 {
     if (!rc && c->row->effect != OP_READS)
         rc = store_audit_add(tx, clock_wall_ms(), c->user.id, c->row->name, subject, detail, e);
@@ -69,7 +69,8 @@ enum rc page_of(const struct op_call *c, struct store_page *out, struct err *e)
     return rc ? rc : arg_int_in(c, "page_size", 1, SIZE_MAX_ROWS, conf_int(conf, CONF_ID_page_size), &out->size, e);
 }
 
-static enum rc text_arg(const struct op_call *c, const char *name, size_t max, bool lines, const char **out, struct err *e)
+static enum rc text_arg(const struct op_call *c, const char *name, size_t max, bool lines, const char **out,
+                        struct err *e)
 {
     *out = arg_text(c, name, NULL);
     if (!*out)
@@ -146,7 +147,8 @@ enum rc answer_file(struct op_call *c, const char *name, const void *data, size_
     if (fd < 0)
         return err_sys(e, ERR_MEMORY, errno, "no memory for a file of %zu bytes", n);
     enum rc rc = fd_write_all(fd, data, n, e);
-    if (!rc && (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) || lseek(fd, 0, SEEK_SET) < 0))
+    if (!rc && (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) ||
+                lseek(fd, 0, SEEK_SET) < 0))
         rc = err_sys(e, ERR_INTERNAL, errno, "a file could not be sealed");
     if (rc) {
         close(fd);

@@ -1,14 +1,15 @@
-/* What the families that keep records share: the open store, whose eyes a call has, one call as one transaction with its audit
- * row. Private to the room. */
+/* What the families that keep records share: the open store, whose eyes a call has, one call as one transaction with
+ * its audit row. Private to the room. */
 #ifndef CLINIC_STATION_RECORDS_H
 #define CLINIC_STATION_RECORDS_H
 
 #include "auth.h"
 #include "station/core.h"
+#include "store_mail.h"
+#include "store_records.h"
 
 #define NOTICE_VERSION "1"
-#define NOTICE_TEXT                                                                                                    \
-    "Research and education. Not a medical device. A qualified person decides; the computer advises."
+#define NOTICE_TEXT "Research and education. Not a medical device. A qualified person decides; the computer advises."
 
 struct mailbox;
 struct records {
@@ -28,10 +29,10 @@ bool is_doctor(const struct op_call *c);
 
 /* A transaction of the kind the row's effect asks for. */
 enum rc call_begin(struct op_call *c, struct store_tx **tx, struct err *e) MUST_USE;
-/* Ends it: with rc == RC_OK the audit row (unless the row only reads), commit and the answer `owned` (may be NULL); else rollback.
- * Takes tx and `owned` in any case; returns rc or what went wrong. */
-enum rc call_end(struct op_call *c, struct store_tx *tx, enum rc rc, json_t *owned, const char *subject, const char *detail,
-                 struct err *e) MUST_USE;
+/* Ends it: with rc == RC_OK the audit row (unless the row only reads), commit and the answer `owned` (may be NULL);
+ * else rollback. Takes tx and `owned` in any case; returns rc or what went wrong. */
+enum rc call_end(struct op_call *c, struct store_tx *tx, enum rc rc, json_t *owned, const char *subject,
+                 const char *detail, struct err *e) MUST_USE;
 /* page, page_size, ordering, after as far as the row has them. */
 enum rc page_of(const struct op_call *c, struct store_page *out, struct err *e) MUST_USE;
 
@@ -47,7 +48,8 @@ enum role roles_first(unsigned roles); /* the one that names the person: doctor,
 
 /* The answer of results.show, with the disclaimer and the site's name: what reports are made of, too. */
 enum rc result_record(struct op_call *c, struct store_tx *tx, int64_t id, json_t **out, struct err *e) MUST_USE;
-/* Filter from the arguments of results.list and results.export. ids: room for the numbers, owned by the caller (mem_free). */
+/* Filter from the arguments of results.list and results.export. ids: room for the numbers, owned by the caller
+ * (mem_free). */
 enum rc filter_of(const struct op_call *c, struct store_filter *out, int64_t **ids, struct err *e) MUST_USE;
 /* A sealed memfd of the bytes, for a->fd. */
 enum rc answer_file(struct op_call *c, const char *name, const void *data, size_t n, struct err *e) MUST_USE;
@@ -56,7 +58,8 @@ enum rc answer_file(struct op_call *c, const char *name, const void *data, size_
 struct mailbox_counts {
     int64_t sent, retry, dead, unknown;
 };
-enum rc mailbox_flush(struct station *st, const volatile bool *cancel, struct mailbox_counts *out, struct err *e) MUST_USE;
+enum rc mailbox_flush(struct station *st, const volatile bool *cancel, struct mailbox_counts *out,
+                      struct err *e) MUST_USE;
 /* A thread that flushes whenever something is due. */
 enum rc mailbox_start(struct station *st, struct err *e) MUST_USE;
 void mailbox_stop(struct station *st);

@@ -34,6 +34,12 @@ struct list {
     bool more;
 };
 
+struct store_filter store_filter_none(void)
+{
+    return (struct store_filter){
+        .confidence_min = (double)NAN, .confidence_max = (double)NAN, .reviewed = -1, .released = -1, .positive = -1};
+}
+
 static void where_time(struct query *q, const struct store_filter *f)
 {
     if (f->from)

@@ -193,9 +193,33 @@ enum rc store_stranger_set(struct store_tx *tx, const char *username, const stru
     return rc;
 }
 
-enum rc store_users_count(struct store_tx *tx, int64_t *n, struct err *e)
+enum rc store_users_count(struct store_tx *tx, unsigned roles, int64_t except, int64_t *n, struct err *e)
 {
-    return db_int(tx->db, "SELECT count(*) FROM users", DB_NONE, n, NULL, e);
+    return db_int(tx->db, "SELECT count(*) FROM users WHERE (?1 = 0 OR (roles & ?1 AND disabled = 0)) AND id <> ?2",
+                  DB_ARGS(db_i(roles), db_i(except)), n, NULL, e);
+}
+
+enum rc store_meta_get(struct store_tx *tx, const char *name, char **out, struct err *e)
+{
+    struct db_rows r;
+    bool row = false;
+    *out = NULL;
+    enum rc rc = db_query(tx->db, "SELECT value FROM meta WHERE name = ?", DB_ARGS(db_t(name)), &r, e);
+    if (!rc)
+        rc = db_next(&r, &row, e);
+    if (!rc && row) {
+        *out = mem_strdup(db_col_text(&r, 0), e);
+        rc = *out ? RC_OK : RC_FAILED;
+    }
+    db_rows_end(&r);
+    return rc;
+}
+
+enum rc store_meta_set(struct store_tx *tx, const char *name, const char *value, struct err *e)
+{
+    return db_run(tx->db,
+                  "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                  DB_ARGS(db_t(name), db_t(value)), e);
 }
 
 enum rc store_session_add(struct store_tx *tx, const struct store_session *s,
@@ -276,6 +300,12 @@ enum rc store_sessions_list(struct store_tx *tx, const struct store_page *p, jso
         .rows = SESSION_FIELDS " ORDER BY s.id DESC LIMIT ? OFFSET ?",
     };
     return page_query(tx->db, &l, p, out, e);
+}
+
+enum rc store_sessions_open(struct store_tx *tx, int64_t now, int64_t *n, struct err *e)
+{
+    return db_int(tx->db, "SELECT count(*) FROM sessions WHERE ended_at IS NULL AND expires_at > ?", DB_ARGS(db_i(now)),
+                  n, NULL, e);
 }
 
 enum rc store_session_json(struct store_tx *tx, int64_t id, json_t **out, struct err *e)

@@ -3,6 +3,8 @@
 #define CLINIC_STORE_PRIV_H
 
 #include "store/db.h"
+#include "store_mail.h"
+#include "store_records.h"
 
 #include <pthread.h>
 
