@@ -30,6 +30,7 @@ struct lower {
     int32_t in_n;
     const struct frame *frame; /* where references in args and kwargs are looked up; NULL inside wrappers */
     const json_t *args, *kwargs;
+    bool keras3_call;      /* args is a list of arguments; before Keras 3 it is the node's tensors */
     bool backwards;        /* go_backwards is turned around: the second half of a Bidirectional */
     struct value out[BUILD_IO_MAX];
     int32_t out_n;
@@ -43,6 +44,9 @@ struct layer_row {
 const struct layer_row *layer_row_find(const char *class_name);
 
 /* ---- running ---- */
+/* Functions on tensors (lower_ops.c): the name one stands for, and whether it is known. */
+const char *op_function(const struct layer *l);
+bool op_known(const struct layer *l);
 void lower_run(struct lower *l);
 /* A layer held by a wrapper under this key of its configuration (or in `object`); parsed once. slot < LAYER_INNER_MAX.
  * NULL with build.rc set. Its weights are those of the wrapper that mention it. */

@@ -21,6 +21,10 @@ static void merge(struct lower *l, int fn)
     struct ir_node n = {.op = IR_BINARY};
     memset(&n.u.binary, 0, sizeof(n.u.binary));
     n.u.binary.fn = fn;
+    if (l->keras3_call && json_array_size(l->args) == 2) { /* keras.ops.add(x, y), not a layer */
+        lower_function(l);
+        return;
+    }
     if (l->in_n < 2) {
         lower_set(l, l->in[0].t, l->in[0].mask);
         return;

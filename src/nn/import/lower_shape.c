@@ -17,6 +17,10 @@ void lower_flatten(struct lower *l)
 void lower_reshape_layer(struct lower *l)
 {
     int32_t dim[IR_RANK_MAX] = {0};
+    if (config_get(l->config, "newshape|new_shape")) { /* keras.ops.reshape, not a layer */
+        lower_function(l);
+        return;
+    }
     int n = lower_list(l, "target_shape|dims", IR_RANK_MAX, dim);
     lower_set(l, lower_reshape(l, l->in[0].t, n, dim), -1);
 }

@@ -43,7 +43,10 @@ static void survey_layer(struct import *i, const struct layer *l)
         lower_check_classes(i, l->model);
         return;
     }
-    if (!layer_row_find(l->class_name))
+    const struct layer_row *row = layer_row_find(l->class_name);
+    if (row && row->lower == lower_function && !op_known(l))
+        build_unsupported(&i->b, "function '%s' (layer '%s')", op_function(l), l->name);
+    if (!row)
         build_unsupported(&i->b, "layer class '%s' (layer '%s')", l->class_name, l->name);
     static const char *const keys[] = {"activation", "recurrent_activation", "inner_activation"};
     for (size_t k = 0; k < ARRAY_N(keys); k++)

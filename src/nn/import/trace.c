@@ -105,7 +105,8 @@ static void slot_store(struct build *b, struct slot *s, const struct value *v, i
 /* Splits a call into positional and keyword arguments, in the form of its Keras version. */
 static void call_args(const json_t *node, struct lower *l)
 {
-    if (json_is_object(node)) {
+    l->keras3_call = json_is_object(node);
+    if (l->keras3_call) {
         l->args = json_object_get(node, "args");
         l->kwargs = json_object_get(node, "kwargs");
         return;
