@@ -22,7 +22,7 @@ typedef __mmask16 vmask;
 #define v_pow2(n) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23))
 #define v_abs(a) _mm512_abs_ps(a)
 #define v_sign(from, to) \
-    _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(from), _mm512_castps_si512(to), _mm512_set1_epi32(INT32_MIN), 0xac))
+    _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(from), _mm512_castps_si512(to), _mm512_set1_epi32(INT32_MIN), 0xe4))
 /* a < b ? x : y */
 #define v_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask((a), (b), _CMP_LT_OQ), (y), (x))
 #define v_total(a) _mm512_reduce_add_ps(a)
