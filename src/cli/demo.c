@@ -38,7 +38,7 @@ static enum rc save_json(const char *dir, const char *name, const json_t *o, str
     enum rc rc = path_join(path, sizeof(path), dir, file, e);
     if (rc)
         return rc;
-    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (!text)
         return err_set(e, ERR_MEMORY, NULL);
     rc = file_write_atomic(path, text, strlen(text), 0644, e);

@@ -59,31 +59,36 @@ const struct command *command_match(int argc, char *const *argv, int *used)
     return best;
 }
 
+/* Commands whose first word is `word`; their other words, as a sentence. */
+static void family_of(const char *word, struct buf *out)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i < ARRAY_N(table); i++)
+        if (command_available(&table[i]) && str_starts(table[i].words, word) && table[i].words[n] == ' ')
+            buf_printf(out, "%s%s", out->len ? ", " : "", table[i].words + n + 1);
+}
+
 static enum rc unknown_command(int argc, char *const *argv, struct err *e)
 {
     const struct command *near = NULL;
-    size_t best = 4;
+    struct buf family = {0};
     char typed[120];
-    str_format(typed, sizeof(typed), "%s%s%s", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
-               argc > 1 && argv[1][0] != '-' ? argv[1] : "");
+    bool two = argc > 1 && argv[1][0] != '-';
+    str_format(typed, sizeof(typed), "%s%s%s", argv[0], two ? " " : "", two ? argv[1] : "");
+    family_of(argv[0], &family);
+    size_t best = 4;
     for (size_t i = 0; i < ARRAY_N(table); i++) {
-        size_t one = str_distance(table[i].words, argv[0]), two = str_distance(table[i].words, typed);
-        size_t d = one < two ? one : two;
-        if (command_available(&table[i]) && d < best) {
+        /* Of a known family the second word is wrong or missing; else any word may be. */
+        size_t d = str_distance(table[i].words, typed), first = str_distance(table[i].words, argv[0]);
+        d = !family.len && first < d ? first : d;
+        if (command_available(&table[i]) && (two || !family.len) && d < best) {
             best = d;
             near = &table[i];
         }
     }
-    if (near)
-        return err_set(e, ERR_USAGE, "No command '%.60s'; did you mean 'clinic %s'?", typed, near->words);
-    /* "clinic model": the family exists, the second word is missing or wrong. */
-    struct buf family = {0};
-    size_t n = strlen(argv[0]);
-    for (size_t i = 0; i < ARRAY_N(table); i++)
-        if (command_available(&table[i]) && str_starts(table[i].words, argv[0]) && table[i].words[n] == ' ')
-            buf_printf(&family, "%s%s", family.len ? ", " : "", table[i].words + n + 1);
-    enum rc rc = family.len ? err_set(e, ERR_USAGE, "clinic %.40s goes on with one of: %s", argv[0], family.data)
-                            : err_set(e, ERR_USAGE, "No command '%.60s'", typed);
+    enum rc rc = near         ? err_set(e, ERR_USAGE, "No command '%.60s'; did you mean 'clinic %s'?", typed, near->words)
+                 : family.len ? err_set(e, ERR_USAGE, "clinic %.40s goes on with one of: %s", argv[0], family.data)
+                              : err_set(e, ERR_USAGE, "No command '%.60s'", typed);
     buf_free(&family);
     return rc;
 }

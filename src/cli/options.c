@@ -170,7 +170,7 @@ static enum rc global_parse(struct cli *c, const char *name, const char *value, 
     if (!g)
         return RC_OK;
     if (g->value && !value) {
-        if (*i + 1 >= argc)
+        if (*i + 1 >= argc || str_starts(argv[*i + 1], "--"))
             return err_set(e, ERR_USAGE, "%s needs a value", name);
         value = argv[++*i];
     }
@@ -218,7 +218,7 @@ static enum rc option_parse(struct cli *c, int argc, char *const *argv, int *i, 
     if (option_find(c, name, &arg, &into)) {
         if (!value && arg.kind == ARG_BOOL)
             value = "yes";
-        else if (!value && *i + 1 < argc)
+        else if (!value && *i + 1 < argc && !str_starts(argv[*i + 1], "--"))
             value = argv[++*i];
         if (!value)
             return err_set(e, ERR_USAGE, "%s needs a value", option);
@@ -269,7 +269,7 @@ static enum rc positional_missing(const struct cli *c, const char *slot, struct 
     bool have = is_file_arg(c, "file") && json_array_size(c->files) > 0;
     if (n == 0 || optional || have)
         return RC_OK;
-    return err_set(e, ERR_USAGE, "clinic %s needs %.*s; see 'clinic help %s'", c->cmd->words, (int)name_n, slot, c->cmd->words);
+    return err_set(e, ERR_USAGE, "clinic %s needs %.*s", c->cmd->words, (int)name_n, slot);
 }
 
 enum rc options_parse(struct cli *c, int argc, char *const *argv, struct err *e)

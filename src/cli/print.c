@@ -16,7 +16,7 @@ const char *shown(char *dst, size_t cap, const char *text)
 
 void print_json(FILE *f, const json_t *o)
 {
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15));
     if (text)
         fprintf(f, "%s\n", text);
     free(text);
