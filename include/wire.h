@@ -20,7 +20,7 @@ bool wire_is_local(const struct wire *w);
 struct serve_options { const char *socket; int max_sessions; struct station_options station; };
 enum rc wire_serve(const struct serve_options *o, const volatile bool *stop, struct err *e) MUST_USE;
 /* JSON lines: {"id","op","args","token"?} -> {"id","ok","result"} or {"id","ok":false,"error":{"code","detail"}}; one line per request, at
- * most 1 MiB. session.sign_in sets the session of the following lines. Used by `clinic api` and by the socket. */
+ * most 32 MiB. session.sign_in sets the session of the following lines. Used by `clinic api` and by the socket. */
 enum rc wire_api(struct wire *w, int in_fd, int out_fd, struct err *e) MUST_USE;
 /* {"error": title, "detail": advice or reason, "code": "E101", "message"} */
 json_t *wire_error_json(const struct err *e);
