@@ -1,4 +1,4 @@
-#include "nn/plan.h"
+#include "nn/plan_fast.h"
 
 #include <string.h>
 
@@ -184,8 +184,8 @@ enum rc nn_plan_make(struct nn_plan *plan, struct ir_graph *g, enum nn_isa isa, 
     if (!plan->fuse)
         return RC_FAILED;
     for (size_t i = 0; i < node_n; i++)
-        plan->fuse[i].into = -1;
-    if (!plain && plan_pass_all(plan, e))
+        plan->fuse[i].into = plan->fuse[i].prev = plan->fuse[i].next = -1;
+    if (!plain && (plan_pass_all(plan, e) || plan_chains(plan, e)))
         return e->rc;
     if (plan_units(plan, e) || plan_places(plan, e))
         return e->rc;

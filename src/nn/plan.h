@@ -16,6 +16,7 @@ struct plan_fuse {
     bool residual;     /* input: a tensor of the result's shape */
     bool gate;         /* input: a tensor [K] that multiplies the input channels (squeeze-and-excite) */
     int32_t into;      /* the node this one was folded into, or -1 */
+    int32_t prev, next; /* neighbours in a chain computed as one step, or -1 */
 };
 
 struct plan_unit;

@@ -72,43 +72,23 @@ enum rc plan_zeros(struct nn_prepare *p, const struct ir_node *n, size_t count, 
 
 /* ---- running ---- */
 
-struct conv_args {
-    const struct kern_isa *k;
-    struct op_grid grid;
-    struct plan_matrix b;
-    int64_t zeros;
-    int64_t m;             /* pixels, all rows and outer elements */
-    int32_t block, m_tiles, n_tiles, panels;
-    int32_t taps, tap_k;   /* tap_k floats lie together in the input: channels, or a whole row of a narrow window */
-    int32_t taps_x;        /* taps along the last axis: 1 for whole rows */
-    int64_t lda;           /* > 0: pixels of the input in order, no window */
-    bool pre, relu, gate;
-    int32_t residual_at;   /* input number, or 0 */
-    struct kern_act act;
-};
-
-struct span {
-    int64_t from, to;
-};
-
-static struct span share(int64_t n, int64_t parts, int64_t i)
+static struct plan_span share(int64_t n, int64_t parts, int64_t i)
 {
-    return (struct span){n * i / parts, n * (i + 1) / parts};
+    return (struct plan_span){n * i / parts, n * (i + 1) / parts};
 }
 
 /* Rows scaled and shifted into scratch, for products that take them so. */
-static const float *conv_pre(const struct conv_args *a, const struct nn_step *s, const struct nn_env *env, struct span m, float *scratch)
+static const float *conv_pre(const struct plan_conv *a, const struct nn_env *env, const float *x, const float *gate, int64_t m, float *scratch)
 {
-    const float *x = nn_at(env, &s->in[0]) + m.from * a->lda;
-    const float *scale = a->gate ? nn_at(env, &s->in[s->in_n - 1]) : env->packed + a->b.pre_scale;
+    const float *scale = a->gate ? gate : env->packed + a->b.pre_scale;
     const float *shift = a->gate ? NULL : env->packed + a->b.pre_shift;
     const struct kern_act act = {.fn = a->relu ? KERN_CLAMP : KERN_NONE, .a = 0, .b = __builtin_inff()};
-    a->k->affine(x, a->lda, scratch, a->b.kt, m.to - m.from, (int32_t)a->b.kt, scale, shift, &act);
+    a->k->affine(x, a->lda, scratch, a->b.kt, m, (int32_t)a->b.kt, scale, shift, &act);
     return scratch;
 }
 
 /* A whole row of a narrow window that sticks out at left or right: copied with zeros around. */
-static const float *edge_row(const struct conv_args *a, const float *line, int32_t x, float *to)
+static const float *edge_row(const struct plan_conv *a, const float *line, int32_t x, float *to)
 {
     const struct op_axis *ax = &a->grid.axis[2];
     const int32_t c = a->grid.in_channels;
@@ -121,11 +101,11 @@ static const float *edge_row(const struct conv_args *a, const float *line, int32
 }
 
 /* Pointers to the input of pixels m.from .. m.to for every tap. Edge rows of narrow windows go behind the table. */
-static void conv_rows(const struct conv_args *a, const struct nn_step *s, const struct nn_env *env, struct span m, const float **row, float *edge)
+static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const float *x, struct plan_span m, const float **row, float *edge)
 {
     const struct op_axis *ax = a->grid.axis;
-    const float *x = nn_at(env, &s->in[0]), *zeros = env->packed + a->zeros;
-    const int64_t pitch = s->in[0].pitch, count = m.to - m.from;
+    const float *zeros = env->packed + a->zeros;
+    const int64_t pitch = a->pitch, count = m.to - m.from;
     for (int64_t i = 0; i < count; i++) {
         const int64_t pixel = m.from + i;
         const struct op_row r = op_grid_row(&a->grid, pixel / ax[2].out);
@@ -137,7 +117,7 @@ static void conv_rows(const struct conv_args *a, const struct nn_step *s, const 
                 const int32_t iy = op_axis_at(&ax[1], r.o[1], ky);
                 const bool out = iz < 0 || iy < 0;
                 const float *line = out ? zeros : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * pitch;
-                if (a->taps_x == 1 && ax[2].kernel > 1) {
+                if (a->edges) {
                     const bool inside = first >= 0 && first + ax[2].kernel <= ax[2].in;
                     row[tap * count + i] = out ? zeros : inside ? line + first * pitch : edge_row(a, line, ox, edge);
                     edge += inside ? 0 : a->tap_k;
@@ -153,33 +133,43 @@ static void conv_rows(const struct conv_args *a, const struct nn_step *s, const 
     }
 }
 
-static void conv_tile(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const struct plan_conv_job *job)
 {
-    const struct conv_args *a = s->args;
-    const struct span m = share(a->m, a->m_tiles, tile % a->m_tiles), panels = share(a->panels, a->n_tiles, tile / a->m_tiles);
-    const int64_t ldc = s->out[0].pitch;
+    const int32_t m = (int32_t)(job->m.to - job->m.from);
     struct kern_gemm j = {
-        .lda = a->lda, .m = (int32_t)(m.to - m.from), .row_n = (int32_t)(m.to - m.from), .taps = a->taps, .k = a->tap_k,
-        .n = a->b.n, .panel = (int32_t)panels.from, .panel_end = (int32_t)panels.to, .b = env->packed + a->b.offset,
-        .c = nn_at(env, &s->out[0]) + m.from * ldc, .ldc = ldc, .act = a->act,
+        .lda = a->lda, .m = m, .row_n = m, .taps = a->taps, .k = a->tap_k, .n = a->b.n,
+        .panel = (int32_t)job->panels.from, .panel_end = (int32_t)job->panels.to, .b = env->packed + a->b.offset,
+        .c = job->c, .ldc = job->ldc, .residual = job->residual, .ldr = job->ldr, .act = a->act,
     };
-    void *scratch = env->scratch[worker];
     if (a->pre || a->gate) {
-        j.a = conv_pre(a, s, env, m, scratch);
+        j.a = conv_pre(a, env, job->x + job->m.from * a->lda, job->gate, m, job->scratch);
         j.lda = a->b.kt;
     } else if (a->lda) {
-        j.a = nn_at(env, &s->in[0]) + m.from * a->lda;
+        j.a = job->x + job->m.from * a->lda;
     } else {
-        const float **row = scratch;
+        const float **row = job->scratch;
         j.row = row;
-        conv_rows(a, s, env, m, row, (float *)(void *)(row + (int64_t)a->taps * j.m));
-    }
-    if (a->residual_at) {
-        const struct nn_operand *r = &s->in[a->residual_at];
-        j.residual = nn_at(env, r) + m.from * r->pitch;
-        j.ldr = r->pitch;
+        conv_rows(a, env, job->x, job->m, row, (float *)(void *)(row + (int64_t)a->taps * m));
     }
     a->k->gemm(&j);
+}
+
+static void conv_tile(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
+{
+    const struct plan_conv *a = s->args;
+    struct plan_conv_job job = {
+        .x = nn_at(env, &s->in[0]), .m = share(a->m, a->m_tiles, tile % a->m_tiles),
+        .panels = share(a->panels, a->n_tiles, tile / a->m_tiles), .ldc = s->out[0].pitch, .scratch = env->scratch[worker],
+    };
+    job.c = nn_at(env, &s->out[0]) + job.m.from * job.ldc;
+    if (a->gate)
+        job.gate = nn_at(env, &s->in[s->in_n - 1]);
+    if (a->residual) {
+        const struct nn_operand *r = &s->in[1];
+        job.residual = nn_at(env, r) + job.m.from * r->pitch;
+        job.ldr = r->pitch;
+    }
+    plan_conv_run(a, env, &job);
 }
 
 /* ---- preparing ---- */
@@ -196,11 +186,10 @@ static int64_t at_most(int64_t a, int64_t b)
 
 /* Tiles: pixels x panels. The block of pixels and the panels of a tile should stay in the nearest caches while they are used
  * against each other, and there should be enough tiles for the workers of any machine. */
-static void conv_blocking(struct conv_args *a)
+static void conv_blocking(struct plan_conv *a)
 {
     enum { L1 = 6144, L2 = 65536, TILES = 16, ROWS = 24 }; /* floats, tiles, fewest rows worth a tile */
     const int64_t kt = a->b.kt, weights = kt * a->b.n;
-    a->panels = kern_panel_n(a->k, a->b.n);
     int64_t block = weights <= 2 * L2 ? at_least(L1 / kt, 2 * ROWS) : at_least(L2 / kt, 4 * ROWS);
     /* Many weights and few pixels: tiles along the panels. */
     a->n_tiles = (int32_t)at_most(a->panels, at_least(1, weights / L2));
@@ -215,52 +204,59 @@ static void conv_blocking(struct conv_args *a)
     a->block = (int32_t)((a->m + a->m_tiles - 1) / a->m_tiles);
 }
 
-static enum rc conv_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
+size_t plan_conv_scratch(const struct plan_conv *a, int64_t pixels)
 {
+    const size_t m = (size_t)pixels;
+    if (a->pre || a->gate)
+        return m * (size_t)a->b.kt * sizeof(float);
+    return a->lda ? 0 : m * (size_t)a->taps * (sizeof(float *) + (a->edges ? (size_t)a->tap_k * sizeof(float) : 0));
+}
+
+enum rc plan_conv_init(struct nn_prepare *p, int32_t node, const struct ir_shape *in, int32_t pitch, const struct ir_shape *out,
+                       struct plan_conv *a, struct err *e)
+{
+    enum { NARROW = 64 };
     const struct nn_plan *plan = nn_prepare_plan(p);
-    const int32_t node = u->node[0];
     const struct ir_node *n = &plan->g.node[node];
     const struct plan_fuse *fuse = &plan->fuse[node];
-    struct conv_args *a = nn_args(p, sizeof(*a), e);
-    if (!a || plan_matrix_pack(p, node, &a->b, e))
+    if (plan_matrix_pack(p, node, &a->b, e))
         return e->rc;
     a->k = plan_kern(plan);
-    s->kernel = "gemm";
-    op_grid_init(&a->grid, &n->u.conv.w, &s->in[0].shape, &s->out[0].shape);
+    a->panels = kern_panel_n(a->k, a->b.n);
+    a->pitch = pitch;
+    op_grid_init(&a->grid, &n->u.conv.w, in, out);
     const struct op_axis *ax = a->grid.axis;
     a->m = op_grid_rows(&a->grid) * ax[2].out;
     bool window = false;
     for (int32_t i = 0; i < 3; i++)
         window = window || ax[i].kernel > 1 || ax[i].stride > 1 || ax[i].pad || ax[i].in != ax[i].out;
-    a->lda = window ? 0 : s->in[0].pitch;
+    a->lda = window ? 0 : pitch;
     a->taps = (int32_t)(a->b.kt / a->grid.in_channels);
     a->tap_k = a->grid.in_channels;
-    a->taps_x = ax[2].kernel;
-    enum { NARROW = 64 };
-    const bool dense = s->in[0].pitch == a->grid.in_channels;
-    if (ax[2].kernel > 1 && ax[2].dilation == 1 && dense && ax[2].kernel * a->grid.in_channels <= NARROW) {
-        a->taps_x = 1;
+    if (ax[2].kernel > 1 && ax[2].dilation == 1 && pitch == a->grid.in_channels && ax[2].kernel * a->grid.in_channels <= NARROW) {
+        a->edges = true;
         a->taps /= ax[2].kernel;
         a->tap_k *= ax[2].kernel;
     }
     a->pre = fuse->pre_affine;
     a->relu = fuse->pre_relu;
     a->gate = fuse->gate;
-    a->residual_at = fuse->residual ? 1 : 0;
+    a->residual = fuse->residual;
     (void)kern_act_from(&n->u.conv.act, &a->act);
-    conv_blocking(a);
-    if (window && plan_zeros(p, n, (size_t)a->tap_k, &a->zeros, e))
+    return window ? plan_zeros(p, n, (size_t)a->tap_k, &a->zeros, e) : RC_OK;
+}
+
+static enum rc conv_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
+{
+    struct plan_conv *a = nn_args(p, sizeof(*a), e);
+    if (!a || plan_conv_init(p, u->node[0], &s->in[0].shape, s->in[0].pitch, &s->out[0].shape, a, e))
         return e->rc;
-    size_t scratch = 0;
-    if (a->pre || a->gate)
-        scratch = (size_t)a->block * (size_t)a->b.kt * sizeof(float);
-    else if (window)
-        scratch = (size_t)a->block * (size_t)a->taps * (sizeof(float *) + (a->taps_x == 1 && ax[2].kernel > 1 ? (size_t)a->tap_k * sizeof(float) : 0));
+    conv_blocking(a);
     s->tile = conv_tile;
     s->tile_n = a->m_tiles * a->n_tiles;
     s->args = a;
-    s->flops = 2 * plan_node_macs(&plan->g, n);
-    return nn_want_scratch(p, scratch, e);
+    s->flops = 2 * plan_node_macs(nn_prepare_graph(p), plan_unit_node(nn_prepare_plan(p), u, 0));
+    return nn_want_scratch(p, plan_conv_scratch(a, a->block), e);
 }
 const struct plan_row plan_row_conv = {.name = "gemm", .pitched_in = true, .pitched_out = true, .prepare = conv_prepare};
 
@@ -268,7 +264,7 @@ static enum rc dense_prepare(struct nn_prepare *p, const struct plan_unit *u, st
 {
     const struct nn_plan *plan = nn_prepare_plan(p);
     const struct ir_node *n = plan_unit_node(plan, u, 0);
-    struct conv_args *a = nn_args(p, sizeof(*a), e);
+    struct plan_conv *a = nn_args(p, sizeof(*a), e);
     if (!a || plan_matrix_pack(p, u->node[0], &a->b, e))
         return e->rc;
     a->k = plan_kern(plan);
@@ -276,7 +272,8 @@ static enum rc dense_prepare(struct nn_prepare *p, const struct plan_unit *u, st
     a->lda = a->b.kt;
     a->taps = 1;
     a->tap_k = (int32_t)a->b.kt;
-    a->residual_at = plan->fuse[u->node[0]].residual ? 1 : 0;
+    a->residual = plan->fuse[u->node[0]].residual;
+    a->panels = kern_panel_n(a->k, a->b.n);
     (void)kern_act_from(&n->u.dense.act, &a->act);
     conv_blocking(a);
     s->tile = conv_tile;

@@ -90,5 +90,20 @@ bool plan_takes(const struct nn_plan *plan, int32_t node)
 
 void plan_fast(const struct nn_plan *plan, int32_t node, struct plan_group *group)
 {
-    group->row = row_of(plan, node);
+    const struct plan_fuse *fuse = plan->fuse;
+    if (fuse[node].next >= 0) {
+        group->node_n = 0;
+        return;
+    }
+    if (fuse[node].prev < 0) {
+        group->row = row_of(plan, node);
+        return;
+    }
+    int32_t first = node;
+    while (fuse[first].prev >= 0)
+        first = fuse[first].prev;
+    group->row = &plan_row_chain;
+    group->node_n = 0;
+    for (int32_t i = first; i >= 0; i = fuse[i].next)
+        group->node[group->node_n++] = i;
 }

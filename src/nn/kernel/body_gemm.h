@@ -8,6 +8,7 @@ struct panel_job {
     const struct kern_gemm *j;
     const float *b;     /* this panel: bias, then k rows */
     int32_t column, wide; /* first column, columns */
+    vec *spill;           /* of tiles whose activation is a call */
 };
 
 INLINE void tile_epilogue(const int MR, const int NV, vec acc[], const struct panel_job *p, int32_t m0, float *c)
@@ -32,20 +33,14 @@ INLINE void tile_epilogue(const int MR, const int NV, vec acc[], const struct pa
         statement;                               \
         acc[i] = x;                              \
     }
-#define TILE_LOOP(statement)                     \
-    for (int i = 0; i < MR * NV; i++) {          \
-        vec x = spill[i];                        \
-        statement;                               \
-        spill[i] = x;                            \
-    }
     if (!j->hold && j->act.fn == KERN_CLAMP) {
         const vec aa = v_set(j->act.a), bb = v_set(j->act.b);
         TILE_FOR(x = v_min(bb, v_max(aa, x)));
     } else if (!j->hold && j->act.fn != KERN_NONE) {
-        vec spill[MR_MOST * NV_MOST];
+        vec *spill = p->spill;
         UNROLL for (int i = 0; i < MR * NV; i++)
             spill[i] = acc[i];
-        ACT_BLOCK(&j->act, TILE_LOOP);
+        activate(&j->act, spill, MR * NV);
         UNROLL for (int i = 0; i < MR * NV; i++)
             acc[i] = spill[i];
     }
@@ -122,9 +117,10 @@ static void gemm(const struct kern_gemm *j)
 {
     const struct kern_isa *self = &table;
     const int64_t kt = (int64_t)j->taps * j->k;
+    vec spill[MR_MOST * NV_MOST];
     for (int32_t i = j->panel; i < j->panel_end; i++) {
         const int32_t width = kern_panel_width(self, j->n, i), nv = width / VL;
-        struct panel_job p = {.j = j, .column = kern_panel_start(self, j->n, i)};
+        struct panel_job p = {.j = j, .spill = spill, .column = kern_panel_start(self, j->n, i)};
         p.wide = j->n - p.column < width ? j->n - p.column : width;
         p.b = j->b + kern_panel_offset(self, j->n, kt, i);
         const int32_t most = self->rows_max[nv], count = (j->m + most - 1) / most;

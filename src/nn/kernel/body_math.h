@@ -55,3 +55,14 @@ static inline vec v_tanh(vec x)
         default: FOR(x = v_exp(x)); break;                                                                               \
         }                                                                                                                \
     } while (0)
+
+static void activate(const struct kern_act *act, vec *v, int n)
+{
+#define EACH_FOR(statement)       \
+    for (int i = 0; i < n; i++) { \
+        vec x = v[i];             \
+        statement;                \
+        v[i] = x;                 \
+    }
+    ACT_BLOCK(act, EACH_FOR);
+}

@@ -1,27 +1,47 @@
-/* Rows of depthwise convolutions and pooling: for one vector of channels at a time, along the row. */
-
-enum { ACROSS = ROW_PIXELS };
+/* Rows of depthwise convolutions and pooling: one vector of channels at a time, along the row. Columns whose window lies
+ * inside go in blocks of several, each count with its own code; columns at the edges go alone with fewer taps. */
 
 struct row_block { /* channels c .. c + VL of one row */
     const struct kern_row *j;
     int32_t c;
-    bool part;
-    vmask mask;
+    vmask mask; /* of the last, partial vector */
     const float *w;
+    vec sum;
+    vec spill[ROW_PIXELS]; /* of columns whose activation is a call */
 };
 
-static inline vec block_load(const struct row_block *b, const float *p)
+struct row_span { /* columns that see no edge */
+    int32_t from, to;
+};
+
+static struct row_span row_inside(const struct kern_row *j)
 {
-    return b->part ? v_load_some(p, b->mask) : v_load(p);
+    const int32_t last_tap = (j->kw - 1) * j->dilation - j->before;
+    struct row_span s = {(j->before + j->stride - 1) / j->stride, 0};
+    s.to = j->in_w - 1 - last_tap < 0 ? 0 : (j->in_w - 1 - last_tap) / j->stride + 1;
+    s.from = s.from < j->out_w ? s.from : j->out_w;
+    s.to = s.to < j->out_w ? s.to : j->out_w;
+    s.to = s.to > s.from ? s.to : s.from;
+    return s;
 }
 
-static inline void block_store(const struct row_block *b, float *p, vec v)
+/* Taps [k0, k1) of column x that lie inside. */
+static void row_taps(const struct kern_row *j, int32_t x, int32_t *k0, int32_t *k1)
 {
-    if (b->part)
-        v_store_some(p, b->mask, v);
-    else
-        v_store(p, v);
+    const int32_t first = x * j->stride - j->before;
+    *k0 = first < 0 ? (-first + j->dilation - 1) / j->dilation : 0;
+    *k1 = j->in_w - first <= 0 ? 0 : (j->in_w - first + j->dilation - 1) / j->dilation;
+    *k1 = *k1 < j->kw ? *k1 : j->kw;
 }
+
+#define ROW_LOAD(p) (PART ? v_load_some((p), b->mask) : v_load(p))
+#define ROW_STORE(p, v)                      \
+    do {                                     \
+        if (PART)                            \
+            v_store_some((p), b->mask, (v)); \
+        else                                 \
+            v_store((p), (v));               \
+    } while (0)
 
 #define ONE_FOR(statement) statement
 static inline vec act_one(const struct kern_act *act, vec x)
@@ -30,145 +50,227 @@ static inline vec act_one(const struct kern_act *act, vec x)
     return x;
 }
 
-/* One output column with every tap checked against the picture's edge. */
-static vec dw_edge(const struct row_block *b, int32_t x)
+/* Keeps the compiler from turning a walking pointer into one precomputed address per load. */
+#define WALK(p) __asm__("" : "+r"(p))
+
+INLINE void dw_finish(struct row_block *b, int32_t x, const int N, const int PART, vec acc[])
 {
     const struct kern_row *j = b->j;
-    vec acc = v_load(b->w);
-    for (int32_t ky = 0; ky < j->kh; ky++) {
-        if (!j->row[ky])
-            continue;
-        for (int32_t kx = 0; kx < j->kw; kx++) {
-            int32_t at = x * j->stride + kx * j->dilation - j->before;
-            if (at >= 0 && at < j->in_w)
-                acc = v_fma(block_load(b, j->row[ky] + at * j->pitch + b->c), v_load(b->w + (1 + ky * j->kw + kx) * VL), acc);
-        }
+    if (j->act.fn == KERN_CLAMP) {
+        const vec aa = v_set(j->act.a), bb = v_set(j->act.b);
+        UNROLL for (int i = 0; i < N; i++)
+            acc[i] = v_min(bb, v_max(aa, acc[i]));
+    } else if (j->act.fn != KERN_NONE) {
+        UNROLL for (int i = 0; i < N; i++)
+            b->spill[i] = acc[i];
+        activate(&j->act, b->spill, N);
+        UNROLL for (int i = 0; i < N; i++)
+            acc[i] = b->spill[i];
     }
-    return acc;
+    float *out = j->out + (int64_t)x * j->out_pitch + b->c;
+    UNROLL for (int i = 0; i < N; i++)
+    {
+        ROW_STORE(out, acc[i]);
+        out += j->out_pitch;
+        WALK(out);
+    }
+    if (j->sum) {
+        UNROLL for (int i = 0; i < N; i++)
+            b->sum = v_add(b->sum, acc[i]);
+    }
 }
 
-/* ACROSS columns that see no edge at left or right. KW constant: unrolled. */
-INLINE void dw_inner(const struct row_block *b, int32_t x, const int KW, const int part, vec acc[])
+/* N columns from x, window KW wide and stride S known, dilation 1: each input column is read once for all outputs it touches.
+ * EDGE: some of the columns may lie outside the picture. */
+INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, const int S, const int PART, const int EDGE)
 {
     const struct kern_row *j = b->j;
-    const int32_t kw = KW ? KW : j->kw;
     const vec bias = v_load(b->w);
-    UNROLL for (int i = 0; i < ACROSS; i++)
+    vec acc[ROW_PIXELS];
+    UNROLL for (int i = 0; i < N; i++)
         acc[i] = bias;
-    const int64_t step = j->stride * j->pitch, tap = j->dilation * j->pitch;
-    for (int32_t ky = 0; ky < j->kh; ky++) {
+    const float *w = b->w + VL;
+    const int32_t first = x * S - j->before;
+    for (int32_t ky = 0; ky < j->kh; ky++, w += KW * VL) {
         if (!j->row[ky])
             continue;
-        const float *p = j->row[ky] + ((int64_t)x * j->stride - j->before) * j->pitch + b->c;
-        const float *w = b->w + (1 + ky * kw) * VL;
-        UNROLL for (int32_t kx = 0; kx < kw; kx++)
+        const float *p = j->row[ky] + first * j->pitch + b->c;
+        vec wv[5];
+        UNROLL for (int k = 0; k < KW; k++)
+            wv[k] = v_load(w + k * VL);
+        UNROLL for (int col = 0; col < (N - 1) * S + KW; col++)
         {
-            const vec wv = v_load(w + kx * VL);
-            UNROLL for (int i = 0; i < ACROSS; i++)
-            {
-                const float *at = p + i * step;
-                acc[i] = v_fma(part ? v_load_some(at, b->mask) : v_load(at), wv, acc[i]);
+            if (!EDGE || (uint32_t)(first + col) < (uint32_t)j->in_w) {
+                const vec v = ROW_LOAD(p);
+                UNROLL for (int k = 0; k < KW; k++)
+                {
+                    if (col >= k && (col - k) % S == 0 && (col - k) / S < N)
+                        acc[(col - k) / S] = v_fma(v, wv[k], acc[(col - k) / S]);
+                }
             }
-            p += tap;
+            p += j->pitch;
+            WALK(p);
         }
     }
+    dw_finish(b, x, N, PART, acc);
 }
 
-static vec dw_finish(const struct row_block *b, int32_t x, vec acc, vec sum)
-{
-    acc = act_one(&b->j->act, acc);
-    block_store(b, b->j->out + (int64_t)x * b->j->out_pitch + b->c, acc);
-    return v_add(sum, acc);
-}
-
-INLINE void dw_block(const struct row_block *b, const int KW, const int part)
+/* N columns from x, any window. */
+INLINE void dw_columns(struct row_block *b, int32_t x, const int N, const int PART, const int EDGE)
 {
     const struct kern_row *j = b->j;
-    /* Columns whose taps all lie inside. */
-    const int32_t last_tap = (j->kw - 1) * j->dilation - j->before;
-    int32_t from = (j->before + j->stride - 1) / j->stride;
-    int32_t to = j->in_w - 1 - last_tap < 0 ? 0 : (j->in_w - 1 - last_tap) / j->stride + 1;
-    from = from < j->out_w ? from : j->out_w;
-    to = to < j->out_w ? to : j->out_w;
-    to = to > from ? to : from;
-    vec sum = v_zero();
-    int32_t x = 0;
-    for (; x < from; x++)
-        sum = dw_finish(b, x, dw_edge(b, x), sum);
-    for (; x + ACROSS <= to; x += ACROSS) {
-        vec acc[ACROSS];
-        dw_inner(b, x, KW, part, acc);
-#define ROW_FOR(statement)                   \
-    UNROLL for (int i = 0; i < ACROSS; i++)  \
-    {                                        \
-        vec x_ = acc[i];                     \
-        statement;                           \
-        acc[i] = x_;                         \
-    }
-        if (j->act.fn == KERN_CLAMP) {
-            const vec aa = v_set(j->act.a), bb = v_set(j->act.b);
-            ROW_FOR(x_ = v_min(bb, v_max(aa, x_)));
-        } else if (j->act.fn != KERN_NONE) {
-            for (int i = 0; i < ACROSS; i++)
-                acc[i] = act_one(&j->act, acc[i]);
-        }
-        float *out = j->out + (int64_t)x * j->out_pitch + b->c;
-        UNROLL for (int i = 0; i < ACROSS; i++)
-        {
-            block_store(b, out + i * j->out_pitch, acc[i]);
-            sum = v_add(sum, acc[i]);
+    const int64_t step = j->stride * j->pitch, tap = j->dilation * j->pitch;
+    const vec bias = v_load(b->w);
+    vec acc[ROW_PIXELS];
+    UNROLL for (int i = 0; i < N; i++)
+        acc[i] = bias;
+    const int32_t first = x * j->stride - j->before;
+    const float *w = b->w + VL;
+    for (int32_t ky = 0; ky < j->kh; ky++, w += j->kw * VL) {
+        if (!j->row[ky])
+            continue;
+        const float *line = j->row[ky] + first * j->pitch + b->c;
+        for (int32_t kx = 0; kx < j->kw; kx++) {
+            const vec wv = v_load(w + kx * VL);
+            const float *p = line + kx * tap;
+            UNROLL for (int i = 0; i < N; i++)
+            {
+                if (!EDGE || (uint32_t)(first + kx * j->dilation + i * j->stride) < (uint32_t)j->in_w)
+                    acc[i] = v_fma(ROW_LOAD(p), wv, acc[i]);
+                p += step;
+                WALK(p);
+            }
         }
     }
-    for (; x < j->out_w; x++)
-        sum = dw_finish(b, x, dw_edge(b, x), sum);
-    if (j->sum)
-        block_store(b, j->sum + b->c, v_add(block_load(b, j->sum + b->c), sum));
+    dw_finish(b, x, N, PART, acc);
+}
+
+typedef void columns_fn(struct row_block *b, int32_t x);
+enum { DW_ANY, DW_3_1, DW_3_2, DW_5_1, DW_5_2, DW_KINDS };
+#define DW_FN(kind, N, P, E, body) \
+    static void kind##_##N##_##P##_##E(struct row_block *b, int32_t x) { body; }
+#define COLUMNS_E(N, P, E)                                   \
+    DW_FN(dw_any, N, P, E, dw_columns(b, x, N, P, E))        \
+    DW_FN(dw_31, N, P, E, dw_slide(b, x, N, 3, 1, P, E))     \
+    DW_FN(dw_32, N, P, E, dw_slide(b, x, N, 3, 2, P, E))     \
+    DW_FN(dw_51, N, P, E, dw_slide(b, x, N, 5, 1, P, E))     \
+    DW_FN(dw_52, N, P, E, dw_slide(b, x, N, 5, 2, P, E))
+#define COLUMNS(N, P) COLUMNS_E(N, P, 0) COLUMNS_E(N, P, 1)
+ROW_COUNTS(COLUMNS)
+#undef COLUMNS
+#undef COLUMNS_E
+#define COLUMNS_E(N, P, E)                                                                                         \
+    [P][DW_ANY][E][N] = dw_any_##N##_##P##_##E, [P][DW_3_1][E][N] = dw_31_##N##_##P##_##E,                         \
+    [P][DW_3_2][E][N] = dw_32_##N##_##P##_##E, [P][DW_5_1][E][N] = dw_51_##N##_##P##_##E,                          \
+    [P][DW_5_2][E][N] = dw_52_##N##_##P##_##E,
+#define COLUMNS(N, P) COLUMNS_E(N, P, 0) COLUMNS_E(N, P, 1)
+static columns_fn *const dw_fns[2][DW_KINDS][2][ROW_PIXELS + 1] = {ROW_COUNTS(COLUMNS)};
+#undef COLUMNS
+#undef COLUMNS_E
+
+static int dw_kind(const struct kern_row *j)
+{
+    if (j->dilation != 1 || j->stride > 2)
+        return DW_ANY;
+    if (j->kw == 3)
+        return j->stride == 1 ? DW_3_1 : DW_3_2;
+    return j->kw != 5 ? DW_ANY : j->stride == 1 ? DW_5_1 : DW_5_2;
 }
 
 static void depthwise(const struct kern_row *j)
 {
-    struct row_block b = {.j = j, .w = j->w};
+    enum { BLOCKS = 64 };
+    struct {
+        int32_t from, n;
+        bool edge;
+    } cut[BLOCKS];
     const int64_t w_step = (int64_t)(1 + j->kh * j->kw) * VL;
-    for (; b.c + VL <= j->channels; b.c += VL, b.w += w_step) {
-        if (j->kw == 3)
-            dw_block(&b, 3, 0);
-        else if (j->kw == 5)
-            dw_block(&b, 5, 0);
-        else
-            dw_block(&b, 0, 0);
+    const int kind = dw_kind(j);
+    struct row_block b = {.j = j};
+    const struct row_span in = row_inside(j);
+    for (int32_t done = 0; done < j->out_w;) { /* very wide pictures in several passes */
+        int32_t left = j->out_w - done, blocks = (left + ROW_PIXELS - 1) / ROW_PIXELS, n = blocks < BLOCKS ? blocks : BLOCKS;
+        for (int32_t i = 0, at = done; i < n; i++) {
+            cut[i].from = at;
+            cut[i].n = (left + blocks - i - 1) / (blocks - i);
+            cut[i].edge = at < in.from || at + cut[i].n > in.to;
+            at += cut[i].n;
+            left -= cut[i].n;
+            done = at;
+        }
+        b.w = j->w;
+        for (b.c = 0; b.c < j->channels; b.c += VL, b.w += w_step) {
+            const bool part = b.c + VL > j->channels;
+            b.mask = part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
+            b.sum = v_zero();
+            for (int32_t i = 0; i < n; i++)
+                dw_fns[part][kind][cut[i].edge][cut[i].n](&b, cut[i].from);
+            if (j->sum && part)
+                v_store_some(j->sum + b.c, b.mask, v_add(v_load_some(j->sum + b.c, b.mask), b.sum));
+            else if (j->sum)
+                v_store(j->sum + b.c, v_add(v_load(j->sum + b.c), b.sum));
+        }
     }
-    if (b.c < j->channels) {
-        b.part = true;
-        b.mask = v_mask(j->channels - b.c);
-        if (j->kw == 3)
-            dw_block(&b, 3, 1);
-        else
-            dw_block(&b, 0, 1);
+}
+
+/* ---- pooling ---- */
+
+INLINE void pool_columns(struct row_block *b, int32_t x, const int N, const int PART, const int AVERAGE, int32_t k0, int32_t k1)
+{
+    const struct kern_row *j = b->j;
+    const int64_t step = j->stride * j->pitch, tap = j->dilation * j->pitch;
+    int32_t cells = 0;
+    vec acc[4];
+    UNROLL for (int i = 0; i < N; i++)
+        acc[i] = AVERAGE ? v_zero() : v_set(-INFINITY);
+    for (int32_t ky = 0; ky < j->kh; ky++) {
+        if (!j->row[ky])
+            continue;
+        cells += k1 - k0;
+        const float *p = j->row[ky] + ((int64_t)x * j->stride - j->before) * j->pitch + b->c;
+        for (int32_t kx = k0; kx < k1; kx++) {
+            UNROLL for (int i = 0; i < N; i++)
+            {
+                const vec v = ROW_LOAD(p + kx * tap + i * step);
+                acc[i] = AVERAGE ? v_add(acc[i], v) : v_max(acc[i], v);
+            }
+        }
+    }
+    const vec by = v_set(cells ? (float)cells : 1.0f);
+    float *out = j->out + (int64_t)x * j->out_pitch + b->c;
+    UNROLL for (int i = 0; i < N; i++)
+        ROW_STORE(out + i * j->out_pitch, AVERAGE ? v_div(acc[i], by) : acc[i]);
+}
+
+INLINE void pool_block(struct row_block *b, struct row_span in, const int PART, const int AVERAGE)
+{
+    const struct kern_row *j = b->j;
+    int32_t k0, k1, x = 0;
+    while (x < j->out_w) {
+        if (x >= in.from && x + 4 <= in.to) {
+            pool_columns(b, x, 4, PART, AVERAGE, 0, j->kw);
+            x += 4;
+            continue;
+        }
+        row_taps(j, x, &k0, &k1);
+        pool_columns(b, x++, 1, PART, AVERAGE, k0, k1);
     }
 }
 
 static void pool(const struct kern_row *j)
 {
+    const struct row_span in = row_inside(j);
     struct row_block b = {.j = j};
     for (; b.c < j->channels; b.c += VL) {
-        b.part = b.c + VL > j->channels;
-        b.mask = b.part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
-        for (int32_t x = 0; x < j->out_w; x++) {
-            vec acc = j->average ? v_zero() : v_set(-INFINITY);
-            int32_t cells = 0;
-            for (int32_t ky = 0; ky < j->kh; ky++) {
-                for (int32_t kx = 0; j->row[ky] && kx < j->kw; kx++) {
-                    int32_t at = x * j->stride + kx * j->dilation - j->before;
-                    if (at < 0 || at >= j->in_w)
-                        continue;
-                    vec v = block_load(&b, j->row[ky] + at * j->pitch + b.c);
-                    acc = j->average ? v_add(acc, v) : v_max(acc, v);
-                    cells++;
-                }
-            }
-            if (j->average)
-                acc = v_div(acc, v_set((float)cells));
-            block_store(&b, j->out + (int64_t)x * j->out_pitch + b.c, act_one(&j->act, acc));
-        }
+        const bool part = b.c + VL > j->channels;
+        b.mask = part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
+        if (part && j->average)
+            pool_block(&b, in, 1, 1);
+        else if (part)
+            pool_block(&b, in, 1, 0);
+        else if (j->average)
+            pool_block(&b, in, 0, 1);
+        else
+            pool_block(&b, in, 0, 0);
     }
 }

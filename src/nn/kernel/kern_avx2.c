@@ -3,13 +3,16 @@
 #include "nn/kernel/vec_avx2.h"
 #include <math.h>
 
-enum { NV_MOST = 3, MR_MOST = 8, ROW_PIXELS = 6 };
+enum { NV_MOST = 3, MR_MOST = 8, ROW_PIXELS = 8 };
 static const struct kern_isa table;
 
 #define TILES(T) \
     T(1, 1) T(2, 1) T(3, 1) T(4, 1) T(5, 1) T(6, 1) T(7, 1) T(8, 1) \
     T(1, 2) T(2, 2) T(3, 2) T(4, 2) T(5, 2) T(6, 2) \
     T(1, 3) T(2, 3) T(3, 3) T(4, 3)
+
+#define ROW_COUNTS(T) \
+    T(1, 0) T(1, 1) T(2, 0) T(2, 1) T(3, 0) T(3, 1) T(4, 0) T(4, 1) T(5, 0) T(5, 1) T(6, 0) T(6, 1) T(7, 0) T(7, 1) T(8, 0) T(8, 1)
 
 #include "nn/kernel/body_math.h"
 #include "nn/kernel/body_gemm.h"

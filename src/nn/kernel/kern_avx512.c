@@ -13,6 +13,9 @@ static const struct kern_isa table;
     T(1, 3) T(2, 3) T(3, 3) T(4, 3) T(5, 3) T(6, 3) T(7, 3) T(8, 3) \
     T(1, 4) T(2, 4) T(3, 4) T(4, 4) T(5, 4) T(6, 4)
 
+#define ROW_COUNTS(T) \
+    T(1, 0) T(1, 1) T(2, 0) T(2, 1) T(3, 0) T(3, 1) T(4, 0) T(4, 1) T(5, 0) T(5, 1) T(6, 0) T(6, 1) T(7, 0) T(7, 1) T(8, 0) T(8, 1)
+
 #include "nn/kernel/body_math.h"
 #include "nn/kernel/body_gemm.h"
 #include "nn/kernel/body_rows.h"

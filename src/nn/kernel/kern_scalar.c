@@ -12,6 +12,9 @@ static const struct kern_isa table;
     T(1, 3) T(2, 3) T(3, 3) T(4, 3) \
     T(1, 4) T(2, 4) T(3, 4) T(4, 4)
 
+#define ROW_COUNTS(T) \
+    T(1, 0) T(1, 1) T(2, 0) T(2, 1) T(3, 0) T(3, 1) T(4, 0) T(4, 1)
+
 #include "nn/kernel/body_math.h"
 #include "nn/kernel/body_gemm.h"
 #include "nn/kernel/body_rows.h"
