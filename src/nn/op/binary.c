@@ -58,7 +58,8 @@ struct binary_args {
     float scalar;
     struct ir_act act;
     int64_t weight, total;
-    int32_t n; /* axes, merged over all operands; the last one is the run */
+    int32_t n;    /* axes, merged over all operands; the last one is the run */
+    int32_t rows; /* short runs: this many are taken at once */
     int64_t dim[IR_RANK_MAX];
     struct operand_walk walk[]; /* per operand */
 };
@@ -156,6 +157,34 @@ static void run_of(const struct nn_step *s, const struct nn_env *env, int64_t ro
     nn_fn_apply_n(&a->act, y, y, n);
 }
 
+enum { SHORT = 32, BLOCK = 64 };
+
+/* a->rows short runs of two operands, which have been laid out one after the other. */
+static void block_of(const struct nn_step *s, const struct nn_env *env, int64_t row, float *y)
+{
+    const struct binary_args *a = s->args;
+    int64_t run = a->dim[a->n - 1], n = run * a->rows;
+    float spread[2][BLOCK];
+    const float *x[2];
+    for (int32_t k = 0; k < 2; k++) {
+        int64_t step = a->walk[k].stride[a->n - 1], next = a->walk[k].stride[a->n - 2];
+        const float *from = operand(s, env, k) + operand_at(a, k, row);
+        x[k] = step && next == run ? from : spread[k];
+        for (int64_t i = 0; x[k] == spread[k] && i < a->rows; i++) {
+            for (int64_t j = 0; j < run; j++) {
+                spread[k][i * run + j] = from[i * next + j * step];
+            }
+        }
+    }
+    pairs[a->fn](x[a->swap], 1, x[!a->swap], 1, y, n);
+    if (a->fn == IR_AVG) {
+        for (int64_t i = 0; i < n; i++) {
+            y[i] *= 0.5f;
+        }
+    }
+    nn_fn_apply_n(&a->act, y, y, n);
+}
+
 static void tile_binary(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
 {
     (void)worker;
@@ -165,6 +194,12 @@ static void tile_binary(const struct nn_step *s, const struct nn_env *env, int32
     struct op_range r = op_tile_range(s, a->total, tile);
     for (int64_t at = r.lo; at < r.hi;) {
         int64_t row = at / run, from = at - row * run;
+        if (a->rows > 1 && from == 0 && r.hi - at >= a->rows * run &&
+            row % a->dim[a->n - 2] + a->rows <= a->dim[a->n - 2]) {
+            block_of(s, env, row, out + at);
+            at += a->rows * run;
+            continue;
+        }
         int64_t n = run - from < r.hi - at ? run - from : r.hi - at;
         run_of(s, env, row, from, n, out + at);
         at += n;
@@ -227,6 +262,8 @@ enum rc op_prepare_BINARY(struct nn_prepare *p, const struct ir_node *n, struct 
     a->total = nn_shape_n(&s->out[0].shape);
     merge_axes(a, shape, &s->out[0].shape);
     mem_free(shape);
+    int64_t run = a->dim[a->n - 1];
+    a->rows = operands == 2 && a->n > 1 && run < SHORT ? (int32_t)(BLOCK / run) : 1;
     s->args = a;
     s->flops = (double)a->total * (operands > 1 ? operands - 1 : 1);
     op_tiles(s, tile_binary, a->total, operands);

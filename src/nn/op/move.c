@@ -347,11 +347,14 @@ static void pad_row(const struct pad_args *a, const struct nn_step *s, const flo
         at += k * stride;
         stride *= x->dim[i];
     }
-    for (int32_t i = 0; i < o->dim[last]; i++) {
+    for (int32_t i = 0; i < (real ? lead : o->dim[last]); i++) {
         y[i] = a->value;
     }
     if (real) {
         memcpy(y + lead, in + at, (size_t)n * sizeof *y);
+        for (int32_t i = lead + n; i < o->dim[last]; i++) {
+            y[i] = a->value;
+        }
     }
 }
 

@@ -79,31 +79,60 @@ struct norm_args {
     int64_t scale, offset;
 };
 
-struct moments {
-    double mean, variance, squares;
+struct sums {
+    double plain, squares;
 };
 
-static struct moments moments_of(const struct norm_args *a, const float *x)
+/* Sums of x - shift and of its square; neighbours in lanes, so that the compiler vectorises. */
+static struct sums sums_of(const float *x, int64_t n, int64_t step, double shift)
 {
+    enum { LANES = 4 };
+    double plain[LANES] = {0}, squares[LANES] = {0};
+    int64_t i = 0;
+    for (; step == 1 && i + LANES <= n; i += LANES) {
+        for (int32_t l = 0; l < LANES; l++) {
+            double v = (double)x[i + l] - shift;
+            plain[l] += v;
+            squares[l] += v * v;
+        }
+    }
+    for (; i < n; i++) {
+        double v = (double)x[i * step] - shift;
+        plain[i % LANES] += v;
+        squares[i % LANES] += v * v;
+    }
+    return (struct sums){(plain[0] + plain[1]) + (plain[2] + plain[3]),
+                         (squares[0] + squares[1]) + (squares[2] + squares[3])};
+}
+
+static struct sums group_sums(const struct norm_args *a, const float *x, double shift)
+{
+    struct sums all = {0};
     int64_t rows = op_walk_n(&a->members);
-    double sum = 0, squares = 0, apart = 0;
     for (int64_t r = 0; r < rows; r++) {
-        const float *row = x + op_walk_at(&a->members, r);
-        for (int64_t i = 0; i < a->run; i++) {
-            double v = (double)row[i * a->step];
-            sum += v;
-            squares += v * v;
-        }
+        struct sums part = sums_of(x + op_walk_at(&a->members, r), a->run, a->step, shift);
+        all.plain += part.plain;
+        all.squares += part.squares;
     }
-    double mean = sum / (double)a->count;
-    for (int64_t r = 0; a->kind != IR_NORM_UNIT && r < rows; r++) {
-        const float *row = x + op_walk_at(&a->members, r);
-        for (int64_t i = 0; i < a->run; i++) {
-            double v = (double)row[i * a->step] - mean;
-            apart += v * v;
+    return all;
+}
+
+/* y = (x - mean) * by [* scale] [+ offset] over one run. */
+static void apply(const struct norm_args *a, const float *x, float *y, float mean, float by, const float *scale,
+                  const float *offset)
+{
+    int64_t n = a->run, step = a->step, c = a->channel_step;
+    if (step == 1 && c == 1 && scale != NULL && offset != NULL) {
+        for (int64_t i = 0; i < n; i++) {
+            y[i] = (x[i] - mean) * by * scale[i] + offset[i];
         }
+        return;
     }
-    return (struct moments){mean, apart / (double)a->count, squares};
+    for (int64_t i = 0; i < n; i++) {
+        float v = (x[i * step] - mean) * by;
+        v = scale != NULL ? v * scale[i * c] : v;
+        y[i * step] = offset != NULL ? v + offset[i * c] : v;
+    }
 }
 
 static void tile_norm(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
@@ -118,17 +147,19 @@ static void tile_norm(const struct nn_step *s, const struct nn_env *env, int32_t
     struct op_range r = op_tile_range(s, op_walk_n(&a->groups), tile);
     for (int64_t g = r.lo; g < r.hi; g++) {
         int64_t first = op_walk_at(&a->groups, g), channel = op_walk_at(&a->channel_groups, g);
-        struct moments m = moments_of(a, in + first);
         bool unit = a->kind == IR_NORM_UNIT;
-        double over = unit ? (m.squares > (double)a->eps ? m.squares : (double)a->eps) : m.variance + (double)a->eps;
-        float mean = unit ? 0 : (float)m.mean, by = (float)(1.0 / sqrt(over));
+        double count = (double)a->count, eps = (double)a->eps, mean = 0, over;
+        if (unit) {
+            double squares = group_sums(a, in + first, 0).squares;
+            over = squares > eps ? squares : eps;
+        } else {
+            mean = group_sums(a, in + first, 0).plain / count;
+            over = group_sums(a, in + first, mean).squares / count + eps;
+        }
         for (int64_t k = 0; k < rows; k++) {
             int64_t at = first + op_walk_at(&a->members, k), c = channel + op_walk_at(&a->channel_members, k);
-            for (int64_t i = 0; i < a->run; i++) {
-                float v = (in[at + i * a->step] - mean) * by;
-                v = scale != NULL ? v * scale[c + i * a->channel_step] : v;
-                out[at + i * a->step] = offset != NULL ? v + offset[c + i * a->channel_step] : v;
-            }
+            apply(a, in + at, out + at, (float)mean, (float)(1.0 / sqrt(over)), scale ? scale + c : NULL,
+                  offset ? offset + c : NULL);
         }
     }
 }
