@@ -101,6 +101,7 @@ static void push_screen(struct app *a, const struct screen_row *row, json_t *arg
     }
     if (row->refresh)
         row->refresh(a, state);
+    app_load_draft(a);
     app_dirty(a);
 }
 
@@ -207,6 +208,7 @@ static void forget_user(struct app *a)
     a->token = NULL;
     a->username[0] = a->role_text[0] = 0;
     a->view.role_bit = ROLE_NONE;
+    a->mail_id = 0;
     app_bind_patient(a, 0, NULL);
 }
 

@@ -58,6 +58,7 @@ struct screen_row {
     bool (*key)(struct app *a, void *state, uint32_t key); /* first look at keys (forms); NULL: none. True: used */
     void (*timer)(struct app *a, void *state);             /* of app_timer */
     json_t *(*draft)(const void *state);                   /* new reference to keep over lock and hang-up, or NULL */
+    void (*restore)(struct app *a, void *state, json_t *fields); /* what draft gave, when the screen opens again */
     void (*close)(struct app *a, void *state);
 };
 extern const struct screen_row *const screens[];
@@ -106,6 +107,11 @@ void app_signed_in(struct app *a, json_t *answer); /* of session.sign_in */
 void app_sign_out(struct app *a);
 void app_lock(struct app *a);
 void app_quit(struct app *a);
+/* What was typed is used up, or given up: forgets the draft; or keeps it now (leaving a half-filled form). */
+void app_draft_drop(struct app *a);
+void app_draft_keep(struct app *a);
+/* An e-mail was queued: u takes it back from any screen for wait_s seconds. */
+void app_take_back(struct app *a, int64_t mail_id, int64_t wait_s);
 /* Progress of a batch for the message line: done of total since begin_ns gives the rate and the time left; total 0 ends
  * it. */
 void app_progress(struct app *a, int64_t done, int64_t total, int64_t begin_ns);

@@ -117,6 +117,12 @@ static void deliver(struct ask *k)
     struct screen *s = screen_by_serial(a, k->serial);
     if (!s || s->asked[k->tag] != k->number)
         return;
+    if (k->tag == TAG_OWN_DRAFT) {
+        json_t *fields = json_object_get(k->answer.result, "fields");
+        if (k->rc == RC_OK && json_is_object(fields))
+            s->row->restore(a, s->state, fields);
+        return;
+    }
     if (k->rc != RC_OK)
         app_fail(a, &k->err);
     if (s->row->answer)

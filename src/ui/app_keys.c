@@ -51,6 +51,8 @@ static bool own_can(const struct app *a, enum action act)
     case ACT_SIGN_OUT:
     case ACT_PROFILE:
         return a->token != NULL;
+    case ACT_UNDO:
+        return app_can_take_back(a);
     default:
         return false;
     }
@@ -100,6 +102,9 @@ static void own_act(struct app *a, enum action act)
         break;
     case ACT_LOCK:
         app_lock(a);
+        break;
+    case ACT_UNDO:
+        app_take_back_now(a);
         break;
     case ACT_SIGN_OUT:
         app_confirm(a, "Sign out? [y/N]", sign_out_yes);

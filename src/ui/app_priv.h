@@ -8,6 +8,7 @@ enum {
     APP_DEPTH = 10,
     APP_MESSAGES = 100,
     APP_TAGS = 32,
+    TAG_OWN_DRAFT = APP_TAGS - 1, /* drafts.load, asked by the application for the screen */
     MIN_ROWS = 10,
     MIN_COLS = 38,
     COALESCE_MS = 12, /* a quick answer and the key that asked for it make one frame */
@@ -79,6 +80,7 @@ struct app {
     int64_t stage_done, stage_total;
     struct stage_box *stage_box;
     int64_t batch_done, batch_total, batch_begin_ns;
+    int64_t mail_id, mail_until_ns; /* what u takes back, and until when */
 };
 
 /* app.c */
@@ -111,6 +113,10 @@ void app_draw(struct app *a);
 /* lock.c */
 void lock_key(struct app *a, uint32_t key);
 void lock_draw(struct app *a, const struct pane *all);
+/* draft.c */
 void app_save_drafts(struct app *a, bool wait);
+void app_load_draft(struct app *a);
+bool app_can_take_back(const struct app *a);
+void app_take_back_now(struct app *a);
 
 #endif

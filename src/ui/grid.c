@@ -250,6 +250,16 @@ void pane_picture(const struct pane *p, int row, int col, const struct ascii_cel
         }
 }
 
+void pane_grid(const struct pane *p, int row, int col, const struct grid *from, int first_row, int rows)
+{
+    for (int r = 0; r < rows && first_row + r < from->rows; r++)
+        for (int c = 0; c < from->cols; c++) {
+            struct cell *to = cell_at(p, row + r, col + c);
+            if (to)
+                *to = from->cell[(size_t)(first_row + r) * (size_t)from->cols + (size_t)c];
+        }
+}
+
 void pane_bar(const struct pane *p, int row, int col, int width, double share, enum style s)
 {
     int inside = width - 2, filled = (int)(share * inside + 0.5);

@@ -57,6 +57,8 @@ struct pane pane_box(const struct pane *p, const char *title, enum style s);
 void pane_picture(const struct pane *p, int row, int col, const struct ascii_cell *cells, int rows, int cols);
 /* "[######----]" of width columns, share 0..1. */
 void pane_bar(const struct pane *p, int row, int col, int width, double share, enum style s);
+/* Rows of another grid from first_row on, at most rows of them. */
+void pane_grid(const struct pane *p, int row, int col, const struct grid *from, int first_row, int rows);
 void pane_cursor(const struct pane *p, int row, int col, bool shown);
 
 #endif

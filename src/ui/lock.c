@@ -2,27 +2,6 @@
 #include "ui/app_priv.h"
 #include <string.h>
 
-void app_save_drafts(struct app *a, bool wait)
-{
-    if (!a->token)
-        return;
-    for (int i = 0; i < a->depth; i++) {
-        const struct screen *s = &a->stack[i];
-        json_t *fields = s->row->draft ? s->row->draft(s->state) : NULL;
-        if (!fields)
-            continue;
-        json_t *args = json_pack("{s:s, s:o}", "form", s->row->id, "fields", fields);
-        if (wait) {
-            struct err ignored = {0};
-            json_t *result = NULL;
-            if (app_ask_now(a, "drafts.save", args, &result, &ignored) == RC_OK)
-                json_decref(result);
-        } else {
-            app_ask_own(a, "drafts.save", args, NULL);
-        }
-    }
-}
-
 void app_lock(struct app *a)
 {
     if (!a->token || a->locked)
