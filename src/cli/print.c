@@ -129,11 +129,32 @@ static void print_table(const char *spec, const json_t *rows)
     }
 }
 
+/* Sentences, one a line. */
+static void print_sentences(const json_t *list, int indent)
+{
+    size_t i;
+    json_t *line;
+    char text[2000];
+    json_array_foreach((json_t *)(uintptr_t)list, i, line) {
+        printf("%*s- %s\n", indent, "", shown(text, sizeof(text), json_string_value(line)));
+    }
+}
+
+static bool sentences(const json_t *v)
+{
+    const char *first = json_string_value(json_array_get(v, 0));
+    return first && strlen(first) > 30;
+}
+
 static void print_facts(const json_t *o, int indent)
 {
     const char *key;
     json_t *v;
     char text[2000], name[CELL_MAX];
+    int width = 0;
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+        width = (int)strlen(key) > width ? (int)strlen(key) : width;
+    }
     json_object_foreach((json_t *)(uintptr_t)o, key, v) {
         shown(name, sizeof(name), key);
         if (json_is_object(v) && json_object_size(v)) {
@@ -142,9 +163,12 @@ static void print_facts(const json_t *o, int indent)
         } else if (json_is_array(v) && json_is_object(json_array_get(v, 0))) {
             printf("%*s%s\n", indent, "", name);
             print_table("", v);
+        } else if (sentences(v)) {
+            printf("%*s%s\n", indent, "", name);
+            print_sentences(v, indent + 2);
         } else {
             cell_text(v, text, sizeof(text));
-            printf("%*s%-*s  %s\n", indent, "", indent < 18 ? 18 - indent : 1, name, text);
+            printf("%*s%-*s  %s\n", indent, "", width > 40 ? 40 : width, name, text);
         }
     }
 }

@@ -359,6 +359,31 @@ enum rc run_evaluate(struct cli *c, struct err *e)
     return rc;
 }
 
+static void print_init(const json_t *o)
+{
+    size_t i;
+    json_t *name;
+    char text[300];
+    json_array_foreach(json_object_get(o, "migrations"), i, name) {
+        printf("%s ... OK\n", shown(text, sizeof(text), json_string_value(name)));
+    }
+    if (i == 0)
+        puts("The station is up to date");
+    json_array_foreach(json_object_get(o, "accounts"), i, name) {
+        const char *username = json_string_value(name) ? json_string_value(name) : field(name, "username");
+        printf("account %s\n", shown(text, sizeof(text), username));
+    }
+    if (json_is_true(json_object_get(o, "needs_admin")))
+        puts("No administrator yet: clinic init --admin NAME");
+    if (*field(o, "home"))
+        printf("station in %s\n", shown(text, sizeof(text), field(o, "home")));
+}
+
+enum rc run_init(struct cli *c, struct err *e)
+{
+    return run_with(c, print_init, e);
+}
+
 enum rc run_api(struct cli *c, struct err *e)
 {
     enum rc rc = cli_wire(c, e);

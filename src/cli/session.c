@@ -107,6 +107,22 @@ static const char *prompt_for(const char *arg)
     return str_eq(arg, "old") ? "Present password: " : str_eq(arg, "confirm") ? "Password again: " : "Password: ";
 }
 
+/* A new password is typed twice, unless the operation itself asks for the repetition. */
+static bool typed_twice(const struct op_row *row)
+{
+    return !str_starts(row->name, "session.") && !strstr(row->args, "confirm:secret");
+}
+
+static enum rc tty_repeat(const char *first, struct err *e)
+{
+    char again[SECRET_MAX];
+    enum rc rc = tty_secret("Password again: ", again, sizeof(again), e);
+    if (!rc && !str_eq(first, again))
+        rc = err_set(e, ERR_PASSWORD_RULE, "The two passwords differ");
+    secret_wipe(again, sizeof(again));
+    return rc;
+}
+
 enum rc cli_secrets(struct cli *c, struct err *e)
 {
     char text[SECRET_MAX], last[SECRET_MAX] = "";
@@ -125,6 +141,8 @@ enum rc cli_secrets(struct cli *c, struct err *e)
             }
         } else if (ask) {
             rc = tty_secret(prompt_for(arg.name), text, sizeof(text), e);
+            if (!rc && typed_twice(c->row))
+                rc = tty_repeat(text, e);
         } else {
             continue;
         }
