@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SAMPLES_MAX = 64, DAY_MS = 24 * 3600 * 1000 };
+enum { SAMPLES_MAX = 64, DAY_MS = 24 * 3600 * 1000, REVIEW_MS = 10 * 60 * 1000 };
 
 static const struct {
     const char *username, *first_name, *last_name;
@@ -153,53 +153,36 @@ struct demo_case {
     bool reviewed, released;
 };
 
-static enum rc keep_case(struct store *s, const struct analysis *a, const char *name, const struct demo_case *d,
+static enum rc keep_case(struct station *st, const struct analysis *a, const char *name, const struct demo_case *d,
                          struct err *e)
 {
     char path[STORE_PATH_CAP], subject[40];
     int64_t image = 0, result = 0;
     struct store_tx *tx = NULL;
-    const struct store_image im = {
-        path,        name,        a->file.sha256, image_format_name(a->file.format), (int64_t)a->file.size_bytes,
-        a->width_px, a->height_px};
-    enum rc rc = store_picture_put(s, a->file.data, (size_t)a->file.size_bytes, a->file.sha256,
-                                   a->file.format == IMAGE_JPEG ? "jpg" : "png", d->at, path, e);
-    json_t *detail =
-        json_pack("{s:O?, s:O?, s:O?}", "scores", json_object_get(a->json, "scores"), "recommendations",
-                  json_object_get(a->json, "recommendations"), "timings_ms", json_object_get(a->json, "timings_ms"));
-    const struct store_result row = {.patient_id = d->patient,
-                                     .patient_age = -1,
-                                     .predicted_class = a->predicted_class,
-                                     .model_id = a->model_id,
-                                     .model_version = a->model_version,
-                                     .model_sha256 = a->model_sha256,
-                                     .confidence = a->verdict.confidence,
-                                     .raw_score = float_decimal(a->verdict.score),
-                                     .threshold = a->verdict.has_threshold ? a->verdict.threshold : (double)NAN,
-                                     .processing_time = a->seconds,
-                                     .positive = a->verdict.has_threshold ? a->verdict.positive : -1,
-                                     .detail = detail,
-                                     .released = false};
+    struct analysis_rows rows = {0};
+    enum rc rc = analysis_rows(st, a, name, path, &rows, e);
+    rows.result.patient_id = d->patient;
     if (!rc)
-        rc = detail ? store_begin(s, STORE_WRITE, &tx, e) : err_set(e, ERR_MEMORY, NULL);
+        rc = analysis_keep_picture(st, a, d->at, path, e);
     if (!rc)
-        rc = store_result_add(tx, &im, &row, d->doctor, d->at, &image, &result, e);
+        rc = store_begin(st->records->store, STORE_WRITE, &tx, e);
+    if (!rc)
+        rc = store_result_add(tx, &rows.image, &rows.result, d->doctor, d->at, &image, &result, e);
     if (!rc && d->reviewed)
-        rc = store_result_review(tx, result, true, NULL, "", d->doctor, d->at + 600000, e);
+        rc = store_result_review(tx, result, true, NULL, "", d->doctor, d->at + REVIEW_MS, e);
     if (!rc && d->released)
-        rc = store_result_release(tx, result, true, d->doctor, d->at + 700000, e);
+        rc = store_result_release(tx, result, true, d->doctor, d->at + 2 * REVIEW_MS, e);
     str_format(subject, sizeof(subject), "result %lld", (long long)result);
     if (!rc)
         rc = store_audit_add(tx, clock_wall_ms(), 0, "station.init", subject, "demo result", e);
-    json_decref(detail);
+    json_decref(rows.detail);
     if (!rc)
         return store_commit(tx, e);
     store_rollback(tx);
     return rc;
 }
 
-static enum rc add_case(struct op_call *c, struct store *s, const char *dir, const char *name,
-                        const struct demo_case *d, struct err *e)
+static enum rc add_case(struct op_call *c, const char *dir, const char *name, const struct demo_case *d, struct err *e)
 {
     char path[4096];
     struct analysis a = {0};
@@ -212,7 +195,7 @@ static enum rc add_case(struct op_call *c, struct store *s, const char *dir, con
     if (!rc)
         rc = station_analyse(c->st, &request, &a, e);
     if (!rc) {
-        rc = keep_case(s, &a, name, d, e);
+        rc = keep_case(c->st, &a, name, d, e);
         analysis_fini(&a);
     }
     if (fd >= 0)
@@ -263,7 +246,7 @@ enum rc demo_fill(struct op_call *c, json_t *accounts, struct err *e)
                                     .reviewed = i % 3 == 0,
                                     .released = i % 3 == 0};
         op_stage(c, "analysing samples", (int64_t)i, (int64_t)samples.n);
-        rc = add_case(c, s, dir, samples.name[i], &d, e);
+        rc = add_case(c, dir, samples.name[i], &d, e);
     }
     for (size_t i = 0; i < samples.n; i++)
         mem_free(samples.name[i]);

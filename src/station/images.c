@@ -70,87 +70,112 @@ static enum rc require_patient(struct op_call *c, int64_t id, struct err *e)
 }
 
 /* What the network was measured on, in the passport's words; without figures, what it is for. */
-static json_t *passport_line(struct op_call *c, const char *model)
+static json_t *passport_line(const struct passport *p)
 {
-    const struct network_spec spec = {.model = model, .isa = nn_isa_best()};
-    const struct network *net = NULL;
-    struct err why = {0};
     char line[400], safe[400];
-    if (netcache_get(c->st, &spec, &net, &why) || !net->passport)
-        return json_null();
-    const struct passport *p = net->passport;
     json_t *measured = json_array_get(json_object_get(p->json, "metrics"), 0);
     const char *summary = json_string_value(json_object_get(measured, "summary"));
     const char *dataset = json_string_value(json_object_get(measured, "dataset"));
     if (summary)
-        str_format(line, sizeof(line), "%s%s%s%s", summary, dataset ? " on " : "", dataset ? dataset : "", ".");
+        str_format(line, sizeof(line), "%s%s%s.", summary, dataset ? " on " : "", dataset ? dataset : "");
     else
         str_format(line, sizeof(line), "%s; no measured figures.",
                    p->assumed ? "A network without passport" : p->title);
     return json_string(text_safe(safe, sizeof(safe), line, false));
 }
 
-static enum rc keep(struct op_call *c, const struct analysis *a, const char *name, const char *path,
-                    const struct about *about, bool released, json_t *detail, int64_t now, struct err *e)
+/* 1 or 0 where the passport says which classes are of concern, else -1: unknown. */
+static int of_concern(const struct passport *p, const struct verdict *v)
+{
+    bool any = false;
+    for (int32_t i = 0; i < p->class_n; i++)
+        any = any || p->class[i].concern;
+    if (p->positive >= 0)
+        return v->positive;
+    return any ? p->class[v->class_index].concern : -1;
+}
+
+enum rc analysis_rows(struct station *st, const struct analysis *a, const char *name, const char *path,
+                      struct analysis_rows *out, struct err *e)
+{
+    const struct network_spec spec = {.model = a->model_id, .isa = nn_isa_best()};
+    const struct network *net = NULL;
+    const struct verdict *v = &a->verdict;
+    struct err why = {0};
+    /* A network given by its path has no entry under its id; its passport, if any, is not asked then. */
+    const struct passport *p = netcache_get(st, &spec, &net, &why) ? NULL : net->passport;
+    *out = (struct analysis_rows){
+        .image = {path, name, a->file.sha256, image_format_name(a->file.format), (int64_t)a->file.size_bytes,
+                  a->width_px, a->height_px},
+        .result = {.patient_age = -1,
+                   .predicted_class = a->predicted_class,
+                   .model_id = a->model_id,
+                   .model_version = a->model_version,
+                   .model_sha256 = a->model_sha256,
+                   .confidence = v->confidence,
+                   .raw_score = float_decimal(v->score),
+                   .threshold = v->has_threshold ? v->threshold : (double)NAN,
+                   .processing_time = a->seconds,
+                   .positive = p                  ? of_concern(p, v)
+                               : v->has_threshold ? v->positive
+                                                  : -1},
+        .detail = json_pack("{s:O?, s:O?, s:O?, s:O?, s:o}", "scores", json_object_get(a->json, "scores"),
+                            "recommendations", json_object_get(a->json, "recommendations"), "timings_ms",
+                            json_object_get(a->json, "timings_ms"), "image_notes", json_object_get(a->json, "notes"),
+                            "passport_line", p ? passport_line(p) : json_null()),
+    };
+    out->result.detail = out->detail;
+    return out->detail ? RC_OK : err_set(e, ERR_MEMORY, NULL);
+}
+
+enum rc analysis_keep_picture(struct station *st, const struct analysis *a, int64_t at, char path[STORE_PATH_CAP],
+                              struct err *e)
+{
+    const char *ext = a->file.format == IMAGE_JPEG ? "jpg" : image_format_name(a->file.format);
+    return store_picture_put(st->records->store, a->file.data, (size_t)a->file.size_bytes, a->file.sha256, ext, at,
+                             path, e);
+}
+
+/* The stored result as its sender may see it: NULL while it waits for a doctor's release. */
+static enum rc visible_result(struct store_tx *tx, const struct store_eyes *eyes, int64_t id, json_t *detail,
+                              json_t **out, struct err *e)
+{
+    struct err hidden = {0};
+    enum rc rc = store_result_row(tx, eyes, id, out, &hidden);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    if (rc)
+        return err_set(e, hidden.code, "%s", hidden.msg);
+    if (json_object_update_missing(*out, detail) || json_object_set_new(*out, "disclaimer", json_string(NOTICE_TEXT)))
+        return err_set(e, ERR_MEMORY, NULL);
+    return RC_OK;
+}
+
+static enum rc keep(struct op_call *c, struct analysis_rows *rows, int64_t now, struct err *e)
 {
     struct store_tx *tx = NULL;
     struct store_eyes eyes = eyes_of(c);
-    int64_t image_id = 0, result_id = 0, patient_id = about->patient_id;
+    int64_t image_id = 0, result_id = 0;
     json_t *image = NULL, *result = NULL, *answer = NULL;
     char subject[40];
     enum rc rc = call_begin(c, &tx, e);
     if (!rc && !is_doctor(c))
-        rc = own_patient(c, tx, &patient_id, e);
-    const struct verdict *v = &a->verdict;
-    const struct store_image im = {
-        path,        name,        a->file.sha256, image_format_name(a->file.format), (int64_t)a->file.size_bytes,
-        a->width_px, a->height_px};
-    const struct store_result row = {
-        .patient_id = patient_id,
-        .patient_name = about->patient_name,
-        .notes = about->notes,
-        .patient_age = about->patient_age,
-        .predicted_class = a->predicted_class,
-        .model_id = a->model_id,
-        .model_version = a->model_version,
-        .model_sha256 = a->model_sha256,
-        .confidence = v->confidence,
-        .raw_score = float_decimal(v->score),
-        .threshold = v->has_threshold ? v->threshold : (double)NAN,
-        .processing_time = a->seconds,
-        .positive = v->has_threshold ? v->positive : -1,
-        .detail = detail,
-        .released = released,
-    };
+        rc = own_patient(c, tx, &rows->result.patient_id, e);
     if (!rc)
-        rc = store_result_add(tx, &im, &row, c->user.id, now, &image_id, &result_id, e);
+        rc = store_result_add(tx, &rows->image, &rows->result, c->user.id, now, &image_id, &result_id, e);
     if (!rc)
         rc = store_image_json(tx, &eyes, image_id, &image, e);
-    /* The sender of an unreleased picture learns its number and that a doctor will look; not what the network said. */
-    struct err hidden = {0};
-    if (!rc && store_result_row(tx, &eyes, result_id, &result, &hidden) == RC_OK &&
-        (json_object_update_missing(result, detail) ||
-         json_object_set_new(result, "disclaimer", json_string(NOTICE_TEXT))))
-        rc = err_set(e, ERR_MEMORY, NULL);
+    if (!rc)
+        rc = visible_result(tx, &eyes, result_id, rows->detail, &result, e);
     if (!rc) {
-        answer = json_pack("{s:O, s:O?, s:b}", "image", image, "result", result, "released", (int)released);
-        rc = !answer || (!result && json_object_set_new(answer, "result", json_null())) ? err_set(e, ERR_MEMORY, NULL)
-                                                                                        : RC_OK;
+        answer = json_pack("{s:O, s:o, s:b}", "image", image, "result", result ? json_incref(result) : json_null(),
+                           "released", (int)rows->result.released);
+        rc = answer ? RC_OK : err_set(e, ERR_MEMORY, NULL);
     }
-    if (rc)
-        json_decref(answer);
     json_decref(image);
     json_decref(result);
     str_format(subject, sizeof(subject), "result %lld", (long long)result_id);
-    return call_end(c, tx, rc, rc ? NULL : answer, subject, a->model_id, e);
-}
-
-/* The parts of the analysis that are kept whole. */
-static json_t *detail_of(struct op_call *c, const struct analysis *a)
-{
-    return json_pack("{s:O?, s:O?, s:O?, s:O?, s:o}", "scores", json_object_get(a->json, "scores"), "recommendations",
-                     json_object_get(a->json, "recommendations"), "timings_ms", json_object_get(a->json, "timings_ms"),
-                     "image_notes", json_object_get(a->json, "notes"), "passport_line", passport_line(c, a->model_id));
+    return call_end(c, tx, rc, answer, subject, rows->result.model_id, e);
 }
 
 enum rc op_images_add(struct op_call *c, struct err *e)
@@ -158,11 +183,10 @@ enum rc op_images_add(struct op_call *c, struct err *e)
     const struct conf *conf = NULL;
     struct about about;
     struct analysis a = {0};
+    struct analysis_rows rows = {0};
     const char *name = NULL;
     char shown[NAME_MAX_BYTES + 1], path[STORE_PATH_CAP];
-    json_t *detail = NULL;
     int64_t now = clock_wall_ms();
-    bool done = false;
     enum rc rc = station_conf(c->st, &conf, e);
     if (!rc)
         rc = line_arg(c, "name", 4096, &name, e);
@@ -181,21 +205,23 @@ enum rc op_images_add(struct op_call *c, struct err *e)
         .job = c->q->job,
     };
     rc = station_analyse(c->st, &request, &a, e);
-    done = !rc;
-    if (!rc && !(detail = detail_of(c, &a)))
-        rc = err_set(e, ERR_MEMORY, NULL);
+    if (rc)
+        return rc;
+    rc = analysis_rows(c->st, &a, request.name, path, &rows, e);
+    rows.result.patient_id = about.patient_id;
+    rows.result.patient_name = about.patient_name;
+    rows.result.patient_age = about.patient_age;
+    rows.result.notes = about.notes;
+    rows.result.released = conf_bool(conf, CONF_ID_immediate_release);
     if (!rc && c->q->job && c->q->job->cancel)
         rc = err_set(e, ERR_CANCELLED, NULL);
+    op_stage(c, "saving", 0, 0);
     if (!rc)
-        op_stage(c, "saving", 0, 0);
+        rc = analysis_keep_picture(c->st, &a, now, path, e);
     if (!rc)
-        rc = store_picture_put(c->st->records->store, a.file.data, (size_t)a.file.size_bytes, a.file.sha256,
-                               a.file.format == IMAGE_JPEG ? "jpg" : image_format_name(a.file.format), now, path, e);
-    if (!rc)
-        rc = keep(c, &a, request.name, path, &about, conf_bool(conf, CONF_ID_immediate_release), detail, now, e);
-    json_decref(detail);
-    if (done)
-        analysis_fini(&a);
+        rc = keep(c, &rows, now, e);
+    json_decref(rows.detail);
+    analysis_fini(&a);
     return rc;
 }
 

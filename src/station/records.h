@@ -54,6 +54,21 @@ enum rc filter_of(const struct op_call *c, struct store_filter *out, int64_t **i
 /* A sealed memfd of the bytes, for a->fd. */
 enum rc answer_file(struct op_call *c, const char *name, const void *data, size_t n, struct err *e) MUST_USE;
 
+/* An analysis as rows of the store: what was said, and whether the class is one of concern (the positive class, or what
+ * the passport marks so). detail: the parts kept whole, owned by the caller; everything else is borrowed from a, name
+ * and path. */
+struct analysis;
+struct analysis_rows {
+    struct store_image image;
+    struct store_result result;
+    json_t *detail;
+};
+enum rc analysis_rows(struct station *st, const struct analysis *a, const char *name, const char *path,
+                      struct analysis_rows *out, struct err *e) MUST_USE;
+/* Puts the picture's bytes into the store. */
+enum rc analysis_keep_picture(struct station *st, const struct analysis *a, int64_t at, char path[STORE_PATH_CAP],
+                              struct err *e) MUST_USE;
+
 /* The sender: takes what is due from the outbox, one message after another. Counts are added to. */
 struct mailbox_counts {
     int64_t sent, retry, dead, unknown;

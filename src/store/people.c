@@ -119,9 +119,9 @@ enum rc store_user_json(struct store_tx *tx, int64_t id, bool totals, json_t **o
 {
     /* A patient's figures are the own released results; everybody else's are what they analysed. */
     static const char with_totals[] =
-        "SELECT " USER_FIELDS ", coalesce(total, 0) AS total_scans, coalesce(total - positive, 0) AS normal_count,"
+        "SELECT " USER_FIELDS ", coalesce(total, 0) AS total_scans, coalesce(normal, 0) AS normal_count,"
         " coalesce(positive, 0) AS positive_count, coalesce(pneumonia, 0) AS pneumonia_count"
-        " FROM users, (SELECT sum(n) AS total, sum(n * (positive = 1)) AS positive,"
+        " FROM users, (SELECT sum(n) AS total, sum(n * (positive = 0)) AS normal, sum(n * (positive = 1)) AS positive,"
         " sum(n * (predicted_class = 'PNEUMONIA')) AS pneumonia FROM"
         " (SELECT n, positive, predicted_class FROM result_totals, users u WHERE u.id = ?1 AND u.roles <> 1"
         "  AND created_by = ?1 AND voided = 0"

@@ -200,7 +200,8 @@ static enum rc send_all(struct line_io *io, const char *text, size_t n, int fd, 
 
 enum rc line_write(struct line_io *io, const json_t *o, int fd, struct err *e)
 {
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    /* 15 digits: 98.51 reads 98.51, and a float32 survives. */
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     if (!text)
         return err_set(e, ERR_MEMORY, NULL);
     size_t n = strlen(text);
