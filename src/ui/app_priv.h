@@ -11,6 +11,7 @@ enum {
     TAG_OWN_DRAFT = APP_TAGS - 1, /* drafts.load, asked by the application for the screen */
     MIN_ROWS = 10,
     MIN_COLS = 38,
+    WORDS_MAX = 64,   /* rows of glossary.def, at most */
     COALESCE_MS = 12, /* a quick answer and the key that asked for it make one frame */
 };
 
@@ -30,6 +31,7 @@ enum overlay_kind {
     OVERLAY_CHOOSE,
     OVERLAY_PALETTE,
     OVERLAY_HELP,
+    OVERLAY_WORDS,
     OVERLAY_MESSAGES
 };
 struct overlay {
@@ -40,7 +42,9 @@ struct overlay {
     app_answer_fn *each, *then;
     char (*line)[100]; /* CHOOSE: owned */
     int n, cursor, top;
-    enum action found[ACT_N]; /* PALETTE */
+    enum action found[ACT_N]; /* PALETTE, HELP */
+    int words_n;
+    uint8_t words[WORDS_MAX]; /* WORDS: rows of the glossary */
 };
 
 struct message {
@@ -108,6 +112,9 @@ void overlay_close(struct app *a);
 void overlay_help(struct app *a);
 void overlay_palette(struct app *a);
 void overlay_messages(struct app *a);
+/* glossary.c: words explained that stand on the grid, those on the cursor's line first; returns how many. */
+int glossary_find(const struct grid *g, uint8_t words[WORDS_MAX]);
+const char *glossary_line(uint8_t word);
 /* frame.c */
 void app_draw(struct app *a);
 /* lock.c */

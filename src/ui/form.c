@@ -131,9 +131,14 @@ bool edit_key(struct edit *ed, uint32_t key, const char *paste)
 void edit_draw(const struct edit *ed, const struct pane *p, int row, int col, int width, bool focused, bool secret)
 {
     char shown[EDIT_CAP], stars[EDIT_CAP];
-    enum style s = focused ? STYLE_FIELD_ON : STYLE_FIELD;
+    enum style s = focused ? STYLE_FIELD_ON : STYLE_FIELD, mark = focused ? STYLE_TITLE : STYLE_TEXT;
     const char *text = ed->text, *cursor = ed->text + ed->cursor;
     size_t before = 0;
+    bool bracket = width >= 6;
+    if (bracket) {
+        col++;
+        width -= 2;
+    }
     if (width < 2)
         return;
     if (secret) {
@@ -157,6 +162,10 @@ void edit_draw(const struct edit *ed, const struct pane *p, int row, int col, in
     struct pane field = pane_sub(p, row, col, 1, width);
     pane_fill(&field, 0, 0, 1, width, ' ', s);
     pane_text(&field, 0, 0, s, text);
+    if (bracket) { /* the field ends in sight without colour or underline */
+        pane_text(p, row, col - 1, mark, "[");
+        pane_text(p, row, col + width, mark, "]");
+    }
     if (focused)
         pane_cursor(&field, 0, (int)(before - skipped), true);
     secret_wipe(stars, sizeof stars);
@@ -304,7 +313,7 @@ enum form_event form_key(struct form *f, uint32_t key, const char *paste, int64_
 /* ---- drawing ---- */
 static void draw_value(const struct field *field, const struct pane *p, int row, int col, bool focused)
 {
-    enum style s = focused ? STYLE_FIELD_ON : STYLE_TEXT;
+    enum style s = focused ? STYLE_BUTTON_ON : STYLE_TEXT;
     switch (field->kind) {
     case FIELD_CHECK:
         pane_text(p, row, col, s, field->on ? "[x]" : "[ ]");

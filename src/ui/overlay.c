@@ -91,6 +91,20 @@ void overlay_help(struct app *a)
     for (enum action act = ACT_NONE + 1; act < ACT_N; act++)
         if (app_can(a, act))
             o->found[o->n++] = act;
+    o->words_n = glossary_find(&a->grid, o->words); /* the frame that still shows the screen */
+}
+
+static void help_again(struct app *a)
+{
+    struct overlay *o = &a->overlay;
+    if (!o->words_n) {
+        overlay_close(a);
+        return;
+    }
+    o->kind = OVERLAY_WORDS;
+    o->n = o->words_n;
+    o->cursor = 0;
+    str_copy(o->question, sizeof o->question, "Words on this screen");
 }
 
 void overlay_messages(struct app *a)
@@ -166,6 +180,10 @@ static void list_key(struct app *a, uint32_t key)
     struct overlay *o = &a->overlay;
     if (move_cursor(o, key, o->kind != OVERLAY_PALETTE))
         return;
+    if (o->kind == OVERLAY_HELP && (key == '?' || key == K_F1)) {
+        help_again(a);
+        return;
+    }
     if (key == 27 || key == K_CTRL('C') ||
         (o->kind != OVERLAY_PALETTE && (key == 'q' || key == '?' || key == K_LEFT))) {
         overlay_close(a);
@@ -202,16 +220,24 @@ bool overlay_key(struct app *a, uint32_t key)
 }
 
 /* ---- drawing ---- */
+/* In the message line; a question too long for it takes lines above. */
 static void question_draw(const struct overlay *o, const struct pane *line)
 {
     char question[260];
+    int room = o->kind == OVERLAY_CONFIRM ? 2 : 14, lines = 1;
     str_copy(question, sizeof question, o->question);
-    pane_fill(line, 0, 0, 1, line->cols, ' ', STYLE_TEXT);
-    int used = pane_text(line, 0, 0, STYLE_WARN, question);
+    int wide = (int)text_columns(question);
+    if (wide + room > line->cols)
+        lines = o->kind == OVERLAY_CONFIRM ? wide / (line->cols - 10) + 1 : wide / (line->cols - 10) + 2;
+    struct pane p = {line->g, line->row - lines + 1, line->col, lines, line->cols};
+    pane_fill(&p, 0, 0, lines, p.cols, ' ', STYLE_TEXT);
+    int used = lines == 1 ? pane_text(&p, 0, 0, STYLE_WARN, question) : pane_wrap(&p, 0, STYLE_WARN, question);
     if (o->kind == OVERLAY_CONFIRM)
-        pane_cursor(line, 0, used + 1, true);
+        pane_cursor(&p, lines - 1, lines == 1 ? used + 1 : p.cols - 1, true);
+    else if (lines == 1)
+        edit_draw(&o->edit, &p, 0, used + 1, p.cols - used - 2, true, o->secret);
     else
-        edit_draw(&o->edit, line, 0, used + 1, line->cols - used - 2, true, o->secret);
+        edit_draw(&o->edit, &p, lines - 1, 0, p.cols - 1, true, o->secret);
 }
 
 static void action_line(const struct pane *p, int row, enum action act, bool active)
@@ -234,36 +260,48 @@ static void menu_line(struct app *a, const struct pane *p, int row, int i, bool 
         clock_iso(when, sizeof when, m->at_ms);
         str_format(text, sizeof text, "%.8s %s", when + 11, m->text);
         pane_field(p, row, 0, p->cols, s, text);
+    } else if (o->kind == OVERLAY_WORDS) {
+        pane_field(p, row, 0, p->cols, s, glossary_line(o->words[i]));
     } else {
         action_line(p, row, o->found[i], active);
     }
 }
 
+static int lines_needed(const char *text, int cols, int most)
+{
+    int lines = (int)text_columns(text) / (cols > 8 ? cols - 6 : cols) + 1;
+    return lines < most ? lines : most;
+}
+
+/* Above the lines: what the screen is for; below: the whole meaning of a word that is cut in its line. */
 static void menu_draw(struct app *a, const struct pane *body)
 {
     struct overlay *o = &a->overlay;
-    int extra = o->kind == OVERLAY_PALETTE ? 1 : 0, rows = o->n + 2 + extra, cols = body->cols > 76 ? 76 : body->cols;
     const struct screen *s = app_top_const(a);
-    int intro = o->kind == OVERLAY_HELP && s->row->help ? 3 : 0;
-    rows += intro;
-    if (rows > body->rows)
-        rows = body->rows;
+    int cols = body->cols > 76 ? 76 : body->cols, most = body->rows >= 14 ? 5 : 3, below = 0;
+    int above = o->kind == OVERLAY_PALETTE ? 1 : 0;
+    if (o->kind == OVERLAY_HELP && s->row->help)
+        above = lines_needed(s->row->help, cols - 2, most);
+    if (o->kind == OVERLAY_WORDS)
+        below = most;
+    int rows = o->n + 2 + above + below < body->rows ? o->n + 2 + above + below : body->rows;
     struct pane outer = pane_sub(body, (body->rows - rows) / 2, (body->cols - cols) / 2, rows, cols);
     pane_fill(&outer, 0, 0, rows, cols, ' ', STYLE_TEXT);
     struct pane inner = pane_box(&outer, o->kind == OVERLAY_PALETTE ? "Actions" : o->question, STYLE_TEXT);
-    if (intro) {
-        struct pane text = pane_sub(&inner, 0, 0, intro, inner.cols);
-        pane_wrap(&text, 0, STYLE_TEXT, s->row->help);
-        inner = pane_sub(&inner, intro, 0, inner.rows - intro, inner.cols);
-    }
-    struct pane list = pane_sub(&inner, extra, 0, inner.rows - extra, inner.cols);
+    struct pane head = pane_sub(&inner, 0, 0, above, inner.cols);
+    struct pane foot = pane_sub(&inner, inner.rows - below, 0, below, inner.cols);
+    struct pane list = pane_sub(&inner, above, 0, inner.rows - above - below, inner.cols);
     int top = o->cursor >= list.rows ? o->cursor - list.rows + 1 : 0;
     for (int i = 0; i < list.rows && top + i < o->n; i++)
         menu_line(a, &list, i, top + i, top + i == o->cursor);
     pane_cursor(&list, o->cursor - top, 0, false);
-    if (extra) {
-        pane_text(&inner, 0, 0, STYLE_KEY, ":");
-        edit_draw(&o->edit, &inner, 0, 1, inner.cols - 2, true, false);
+    if (o->kind == OVERLAY_HELP && above)
+        pane_wrap(&head, 0, STYLE_TEXT, s->row->help);
+    if (o->kind == OVERLAY_WORDS && o->n)
+        pane_wrap(&foot, 1, STYLE_TEXT, glossary_line(o->words[o->cursor]));
+    if (o->kind == OVERLAY_PALETTE) {
+        pane_text(&head, 0, 0, STYLE_KEY, ":");
+        edit_draw(&o->edit, &head, 0, 1, head.cols - 2, true, false);
     }
 }
 

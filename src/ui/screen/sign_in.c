@@ -102,7 +102,7 @@ static void draw_buttons(const struct state *s, const struct pane *box, int row)
 {
     for (int i = 2; i < s->form.n; i++) {
         bool on = s->form.focus == i;
-        pane_printf(box, row, 2 + (i - 2) * 14, on ? STYLE_FIELD_ON : STYLE_TEXT, "[ %s ]", s->form.field[i].label);
+        pane_printf(box, row, 2 + (i - 2) * 14, on ? STYLE_BUTTON_ON : STYLE_TEXT, "[ %s ]", s->form.field[i].label);
         if (on)
             pane_cursor(box, row, 4 + (i - 2) * 14, true);
     }
