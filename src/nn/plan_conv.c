@@ -100,36 +100,70 @@ static const float *edge_row(const struct plan_conv *a, const float *line, int32
     return to;
 }
 
+/* Where in a line of the input (NULL: outside) the pixels x .. x + n of an output row find one tap; zeros outside. */
+static void tap_rows(const struct plan_conv *a, const float *zeros, const float *line, int32_t kx, int32_t x, int32_t n, const float **row)
+{
+    const struct op_axis *ax = &a->grid.axis[2];
+    int32_t lo, hi;
+    op_axis_span(ax, kx, &lo, &hi);
+    lo = !line ? n : lo < x ? 0 : lo - x < n ? lo - x : n;
+    hi = !line || hi < x ? lo : hi - x < n ? hi - x : n;
+    const int64_t step = ax->stride * a->pitch;
+    const float *at = line ? line + ((int64_t)(x + lo) * ax->stride + (int64_t)kx * ax->dilation - ax->pad) * a->pitch : NULL;
+    int32_t i = 0;
+    for (; i < lo; i++)
+        row[i] = zeros;
+    for (; i < hi; i++, at += step)
+        row[i] = at;
+    for (; i < n; i++)
+        row[i] = zeros;
+}
+
+/* The same for whole rows of a narrow window: inside they lie in the line as they are. Returns the place for further edges. */
+static float *window_rows(const struct plan_conv *a, const float *zeros, const float *line, int32_t x, int32_t n, const float **row, float *edge)
+{
+    const struct op_axis *ax = &a->grid.axis[2];
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t first = (x + i) * ax->stride - ax->pad;
+        if (!line) {
+            row[i] = zeros;
+        } else if (first >= 0 && first + ax->kernel <= ax->in) {
+            row[i] = line + first * a->pitch;
+        } else {
+            row[i] = edge_row(a, line, x + i, edge);
+            edge += a->tap_k;
+        }
+    }
+    return edge;
+}
+
 /* Pointers to the input of pixels m.from .. m.to for every tap. Edge rows of narrow windows go behind the table. */
 static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const float *x, struct plan_span m, const float **row, float *edge)
 {
     const struct op_axis *ax = a->grid.axis;
     const float *zeros = env->packed + a->zeros;
-    const int64_t pitch = a->pitch, count = m.to - m.from;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t pixel = m.from + i;
+    const int64_t count = m.to - m.from;
+    for (int64_t done = 0; done < count;) {
+        const int64_t pixel = m.from + done;
         const struct op_row r = op_grid_row(&a->grid, pixel / ax[2].out);
-        const int32_t ox = (int32_t)(pixel % ax[2].out), first = ox * ax[2].stride - ax[2].pad;
-        int64_t tap = 0;
+        const int32_t ox = (int32_t)(pixel % ax[2].out);
+        const int32_t n = count - done < ax[2].out - ox ? (int32_t)(count - done) : ax[2].out - ox;
+        const float **to = row + done;
         for (int32_t kz = 0; kz < ax[0].kernel; kz++) {
             const int32_t iz = op_axis_at(&ax[0], r.o[0], kz);
             for (int32_t ky = 0; ky < ax[1].kernel; ky++) {
                 const int32_t iy = op_axis_at(&ax[1], r.o[1], ky);
-                const bool out = iz < 0 || iy < 0;
-                const float *line = out ? zeros : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * pitch;
+                const float *line = iz < 0 || iy < 0 ? NULL : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * a->pitch;
                 if (a->edges) {
-                    const bool inside = first >= 0 && first + ax[2].kernel <= ax[2].in;
-                    row[tap * count + i] = out ? zeros : inside ? line + first * pitch : edge_row(a, line, ox, edge);
-                    edge += inside ? 0 : a->tap_k;
-                    tap++;
+                    edge = window_rows(a, zeros, line, ox, n, to, edge);
+                    to += count;
                     continue;
                 }
-                for (int32_t kx = 0; kx < ax[2].kernel; kx++, tap++) {
-                    const int32_t ix = op_axis_at(&ax[2], ox, kx);
-                    row[tap * count + i] = out || ix < 0 ? zeros : line + ix * pitch;
-                }
+                for (int32_t kx = 0; kx < ax[2].kernel; kx++, to += count)
+                    tap_rows(a, zeros, line, kx, ox, n, to);
             }
         }
+        done += n;
     }
 }
 

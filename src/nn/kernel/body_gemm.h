@@ -9,6 +9,7 @@ struct panel_job {
     const float *b;     /* this panel: bias, then k rows */
     int32_t column, wide; /* first column, columns */
     vec *spill;           /* of tiles whose activation is a call */
+    const float *ahead;   /* part of the next panel, fetched while this one is used */
 };
 
 INLINE void tile_epilogue(const int MR, const int NV, vec acc[], const struct panel_job *p, int32_t m0, float *c)
@@ -81,6 +82,7 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
     }
     b += NV * VL;
     const int64_t k = j->k;
+    const float *ahead = p->ahead;
     for (int32_t t = 0; t < j->taps; t++) {
         const float *a[MR_MOST];
         UNROLL for (int m = 0; m < MR; m++)
@@ -96,6 +98,8 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
                     acc[m * NV + v] = v_fma(x, w[v], acc[m * NV + v]);
             }
             b += NV * VL;
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += 16;
         }
     }
     tile_epilogue(MR, NV, acc, p, m0, c);
@@ -124,7 +128,9 @@ static void gemm(const struct kern_gemm *j)
         p.wide = j->n - p.column < width ? j->n - p.column : width;
         p.b = j->b + kern_panel_offset(self, j->n, kt, i);
         const int32_t most = self->rows_max[nv], count = (j->m + most - 1) / most;
+        const float *next = p.b + (kt + 1) * width;
         for (int32_t t = 0; t < count; t++) {
+            p.ahead = i + 1 < j->panel_end ? next + (kt + 1) * nv * VL / count * t : p.b;
             const int32_t from = (int32_t)((int64_t)j->m * t / count), to = (int32_t)((int64_t)j->m * (t + 1) / count);
             tiles[nv][to - from](&p, from);
         }
