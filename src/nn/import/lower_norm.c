@@ -119,15 +119,16 @@ static int32_t axes_mask(struct lower *l, int32_t t, const char *key, int32_t mi
     return mask;
 }
 
-/* x / sqrt(mean(x^2) + epsilon), times a scale. */
-static void rms_norm(struct lower *l, const char *leaf, int32_t mask, bool has_scale)
+/* x / sqrt(mean(x^2) + epsilon), times a scale; centred: LayerNormalization's rms_scaling divides by the variance. */
+static void rms_norm(struct lower *l, const char *leaf, int32_t mask, bool centred, bool has_scale)
 {
     int32_t t = l->in[0].t;
     struct ir_node n = {.op = IR_REDUCE};
     n.u.reduce.kind = IR_REDUCE_AVG;
     n.u.reduce.axes_mask = mask;
     n.u.reduce.keep_dims = 1;
-    int32_t r = lower_op(l, &n, lower_act(l, IR_FN_SQUARE, t, 0, 0, 0));
+    int32_t r = centred ? lower_binary(l, IR_SQDIFF, t, lower_op(l, &n, t)) : lower_act(l, IR_FN_SQUARE, t, 0, 0, 0);
+    r = lower_op(l, &n, r);
     r = lower_scalar(l, IR_ADD, r, lower_num(l, "epsilon", 1e-6), false);
     t = lower_binary(l, IR_MUL, t, lower_act(l, IR_FN_RSQRT, r, 0, 0, 0));
     if (has_scale) {
@@ -142,7 +143,7 @@ static void rms_norm(struct lower *l, const char *leaf, int32_t mask, bool has_s
 
 void lower_rms_norm(struct lower *l)
 {
-    rms_norm(l, "scale", axes_mask(l, l->in[0].t, "axis", -1), true);
+    rms_norm(l, "scale", axes_mask(l, l->in[0].t, "axis", -1), false, true);
 }
 
 void lower_layer_norm(struct lower *l)
@@ -155,7 +156,7 @@ void lower_layer_norm(struct lower *l)
     n.u.norm.has_offset = lower_bool(l, "center", true);
     n.u.norm.eps = (float)lower_num(l, "epsilon", 1e-3);
     if (lower_bool(l, "rms_scaling", false)) {
-        rms_norm(l, "gamma", n.u.norm.axes_mask, n.u.norm.has_scale);
+        rms_norm(l, "gamma", n.u.norm.axes_mask, true, true);
         return;
     }
     int32_t w[2], w_n = 0, in = l->in[0].t, out;

@@ -184,7 +184,7 @@ static void op_binary(struct lower *l, const struct op_row *row)
             return;
         if (first)
             b = (struct operand){.t = l->in[0].t, .w = -1};
-    } else if (!operand_read(l, op_arg(l, 0, "x|x1|a"), &a) || !operand_read(l, op_arg(l, 1, "y|x2|b"), &b)) {
+    } else if (!operand_read(l, op_arg(l, 0, "x|x1|a"), &a) || !operand_read(l, op_arg(l, 1, "y|x2|b|bias|value|other"), &b)) {
         return;
     }
     int32_t mask = l->in[0].mask;
@@ -221,7 +221,7 @@ static void op_cast(struct lower *l, const struct op_row *row)
     (void)row;
     const json_t *v = op_arg(l, 1, "dtype|x_dtype");
     const char *type = json_is_string(v) ? json_string_value(v) : "float32";
-    if (strstr(type, "float") || str_eq(type, "half"))
+    if (strstr(type, "float") || str_eq(type, "half") || str_eq(type, "bool"))
         lower_set(l, l->in[0].t, l->in[0].mask);
     else
         lower_refuse(l, "a cast to %s", type);
@@ -237,6 +237,66 @@ static void op_clip(struct lower *l, const struct op_row *row)
 static void op_like(struct lower *l, const struct op_row *row)
 {
     lower_set(l, lower_act(l, IR_FN_CLIP, l->in[0].t, row->arg, row->arg, 0), -1);
+}
+
+/* ---- comparisons: 1 where true, else 0 ---- */
+
+/* 1 where t is not 0 */
+static int32_t not_zero(struct lower *l, int32_t t)
+{
+    struct ir_node n = {.op = IR_MASK};
+    n.u.mask.from_embedding = 1;
+    n.u.mask.value = 0;
+    return lower_op(l, &n, t);
+}
+
+static int32_t inverted(struct lower *l, int32_t t)
+{
+    return lower_scalar(l, IR_SUB, t, 1, true);
+}
+
+enum compare { NOT_EQUAL, EQUAL, GREATER, LESS, GREATER_EQUAL, LESS_EQUAL };
+
+static void op_compare(struct lower *l, const struct op_row *row)
+{
+    struct operand a, b;
+    if (!operand_read(l, op_arg(l, 0, "x|x1|a"), &a) || !operand_read(l, op_arg(l, 1, "y|x2|b"), &b))
+        return;
+    if (a.t < 0 || (b.t < 0 && !b.is_number)) {
+        lower_refuse(l, "a comparison with a constant array");
+        return;
+    }
+    int32_t d = b.t >= 0 ? lower_binary(l, IR_SUB, a.t, b.t) : b.number == 0 ? a.t : lower_scalar(l, IR_SUB, a.t, b.number, false);
+    if (row->arg == LESS || row->arg == GREATER_EQUAL)
+        d = lower_act(l, IR_FN_NEG, d, 0, 0, 0);
+    if (row->arg >= GREATER) /* what is above 0 stays, the rest becomes 0 */
+        d = lower_act(l, IR_FN_RELU, d, 0, 0, 0);
+    d = not_zero(l, d);
+    lower_set(l, row->arg == EQUAL || row->arg >= GREATER_EQUAL ? inverted(l, d) : d, -1);
+}
+
+static void op_not(struct lower *l, const struct op_row *row)
+{
+    (void)row;
+    lower_set(l, inverted(l, l->in[0].t), -1);
+}
+
+/* condition * x + (1 - condition) * y */
+static void op_where(struct lower *l, const struct op_row *row)
+{
+    (void)row;
+    struct operand c, x, y;
+    if (!operand_read(l, op_arg(l, 0, "condition"), &c) || !operand_read(l, op_arg(l, 1, "x|x1"), &x) ||
+        !operand_read(l, op_arg(l, 2, "y|x2"), &y))
+        return;
+    if (c.t < 0 || (x.t < 0 && !x.is_number) || (y.t < 0 && !y.is_number)) {
+        lower_refuse(l, "a choice between constant arrays");
+        return;
+    }
+    int32_t no = inverted(l, c.t);
+    int32_t a = x.t >= 0 ? lower_binary(l, IR_MUL, c.t, x.t) : lower_scalar(l, IR_MUL, c.t, x.number, false);
+    int32_t b = y.t >= 0 ? lower_binary(l, IR_MUL, no, y.t) : lower_scalar(l, IR_MUL, no, y.number, false);
+    lower_set(l, lower_binary(l, IR_ADD, a, b), -1);
 }
 
 /* ---- activations ---- */
@@ -368,6 +428,18 @@ static const struct op_row rows[] = {
     {"minimum", op_binary, IR_MIN, 0},
     {"pow|power", op_binary, IR_POW, 0},
     {"squared_difference", op_binary, IR_SQDIFF, 0},
+    {"not_equal", op_compare, NOT_EQUAL, 0},
+    {"equal", op_compare, EQUAL, 0},
+    {"greater", op_compare, GREATER, 0},
+    {"less", op_compare, LESS, 0},
+    {"greater_equal", op_compare, GREATER_EQUAL, 0},
+    {"less_equal", op_compare, LESS_EQUAL, 0},
+    {"logical_or", op_binary, IR_MAX, 0},
+    {"logical_and", op_binary, IR_MUL, 0},
+    {"logical_not", op_not, 0, 0},
+    {"where|where_v2", op_where, 0, 0},
+    {"any|reduce_any", op_reduce, IR_REDUCE_MAX, 0},
+    {"all|reduce_all", op_reduce, IR_REDUCE_MIN, 0},
     {"add_n|accumulate_n", op_add_n, IR_ADD, 0},
     {"identity|stop_gradient|convert_to_tensor|ensure_shape|copy|dropout|check_numerics", op_identity, 0, 0},
     {"cast|to_float", op_cast, 0, 0},

@@ -226,11 +226,11 @@ void lower_center_crop(struct lower *l)
     lower_set(l, first ? lower_to_first(l, t, 2) : t, -1);
 }
 
-/* At inference Keras 2 resizes with a crop to the aspect ratio; Keras 3 crops the centre. */
+/* At inference it resizes with a crop to the aspect ratio; since Keras 3.7 it does nothing. */
 void lower_random_crop(struct lower *l)
 {
-    if (l->i->keras_major >= 3) {
-        lower_center_crop(l);
+    if (l->i->keras_major > 3 || (l->i->keras_major == 3 && l->i->keras_minor >= 7)) {
+        lower_identity(l);
         return;
     }
     struct ir_resize a;

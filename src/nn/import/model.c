@@ -125,24 +125,36 @@ bool model_ref_read(const struct model *m, const json_t *value, struct model_ref
 }
 
 /* Keras counts the calls of a nested network from 1 in some versions and from 0 in others: the smallest index anybody uses
- * is the first call. */
-static void note_refs(struct model *m, const json_t *value, int depth)
+ * is the first call. Keras 3 counts from 0 between layers and from 1 in output_layers. */
+static void note_refs(struct model *m, const json_t *value, bool end, int depth)
 {
     struct model_ref r;
     if (depth > CONFIG_DEPTH_MAX)
         return;
     if (model_ref_read(m, value, &r)) {
         struct layer *l = &m->layer[r.layer];
-        if (l->node_base < 0 || r.node < l->node_base)
-            l->node_base = r.node;
+        int32_t *base = end ? &l->end_base : &l->node_base;
+        if (*base < 0 || r.node < *base)
+            *base = r.node;
     }
     size_t i;
     const char *key;
     json_t *item;
     if (json_is_array(value))
-        json_array_foreach(value, i, item) note_refs(m, item, depth + 1);
+        json_array_foreach(value, i, item) note_refs(m, item, end, depth + 1);
     else if (json_is_object(value))
-        json_object_foreach((json_t *)(uintptr_t)value, key, item) note_refs(m, item, depth + 1);
+        json_object_foreach((json_t *)(uintptr_t)value, key, item) note_refs(m, item, end, depth + 1);
+}
+
+static void join_bases(struct layer *l)
+{
+    if (l->model && !l->model->sequential && json_is_object(json_array_get(l->inbound, 0))) {
+        l->end_base = l->end_base > 0 ? 1 : 0;
+        l->node_base = l->node_base > 0 ? l->node_base : 0;
+        return;
+    }
+    int32_t a = l->node_base, b = l->end_base;
+    l->node_base = l->end_base = a < 0 ? (b < 0 ? 0 : b) : b < 0 || a < b ? a : b;
 }
 
 static enum rc parse_model(struct parse *p, const json_t *object, struct model **out)
@@ -173,10 +185,12 @@ static enum rc parse_model(struct parse *p, const json_t *object, struct model *
         rc = sort_names(m, p->e);
     if (!rc && !m->sequential) {
         for (int32_t i = 0; i < m->layer_n; i++)
-            m->layer[i].node_base = -1;
+            m->layer[i].node_base = m->layer[i].end_base = -1;
         for (int32_t i = 0; i < m->layer_n; i++)
-            note_refs(m, m->layer[i].inbound, 0);
-        note_refs(m, json_object_get(m->config, "output_layers"), 0);
+            note_refs(m, m->layer[i].inbound, false, 0);
+        note_refs(m, json_object_get(m->config, "output_layers"), true, 0);
+        for (int32_t i = 0; i < m->layer_n; i++)
+            join_bases(&m->layer[i]);
     }
     p->depth--;
     if (rc)

@@ -17,7 +17,8 @@ struct layer {
     const json_t *inbound;         /* inbound_nodes; NULL in a Sequential */
     const json_t *build_config;
     struct model *model;           /* a nested network, owned */
-    int32_t node_n, node_base;     /* calls in the file; the smallest index others use for them */
+    int32_t node_n;                /* calls in the file */
+    int32_t node_base, end_base;   /* the smallest index other layers, and output_layers, use for them */
     const struct layer_row *row;
     /* filled while lowering, so that a layer used twice has its weights once */
     struct weight_set set;

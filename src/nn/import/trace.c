@@ -15,6 +15,7 @@ struct frame {
     struct slot *slot;
     int32_t *first; /* slot number of each layer's first call */
     int32_t slot_n;
+    bool ends; /* references are those of output_layers */
 };
 
 /* ---- weights of a layer ---- */
@@ -43,7 +44,7 @@ const struct model *frame_model(const struct frame *f)
 static int32_t slot_of(const struct frame *f, const struct model_ref *r)
 {
     const struct layer *l = &f->m->layer[r->layer];
-    int32_t node = r->node - (l->node_base > 0 ? l->node_base : 0);
+    int32_t node = r->node - (f->ends ? l->end_base : l->node_base);
     int32_t have = f->first[r->layer + 1] - f->first[r->layer];
     return node >= 0 && node < have ? f->first[r->layer] + node : -1;
 }
@@ -194,7 +195,9 @@ static void trace_wanted(struct import *i, const struct layer *holder, struct fr
 {
     struct build *b = &i->b;
     struct stack todo = {0};
+    f->ends = true;
     push_missing(b, f, outputs, &todo);
+    f->ends = false;
     while (todo.n && !b->rc) {
         struct want w = todo.item[todo.n - 1];
         struct slot *s = &f->slot[f->first[w.layer] + w.node];
@@ -298,6 +301,7 @@ static void trace_functional(struct import *i, const struct layer *holder, struc
         if (n == 0)
             build_fail(b, ERR_MODEL_CONFIG, "network '%s' has no outputs", m->name);
         bool is_ref;
+        f.ends = true;
         for (int32_t k = 0; k < n; k++)
             out[k] = frame_value(&f, refs[k], &is_ref);
         *out_n = n;
