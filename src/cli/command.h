@@ -25,13 +25,13 @@ struct cli {
     const struct op_row *row; /* NULL: command of the face alone */
     struct wire *wire;        /* opened by cli_wire on first use */
     int64_t start_ns;
-    json_t *args, *extra;     /* options as JSON; owned */
-    json_t *files;            /* positional "file" arguments; owned */
+    json_t *args, *extra; /* options as JSON; owned */
+    json_t *files;        /* positional "file" arguments; owned */
     bool json, read_only, quiet, help;
     const char *token_file, *socket;
-    int password_fd;          /* -1: none */
+    int password_fd; /* -1: none */
     char token[256];
-    bool signed_in_here;      /* asked on the terminal: sign out at the end */
+    bool signed_in_here; /* asked on the terminal: sign out at the end */
 };
 
 /* --- options.c --- */
@@ -56,14 +56,15 @@ enum rc cli_secrets(struct cli *c, struct err *e) MUST_USE;
 void cli_sign_out(struct cli *c);
 
 /* --- files.c --- */
-/* Opens a file that a person named, for reading, without following a last symbolic link and without waiting on FIFOs. */
+/* Opens a file that a person named, for reading, without following a last symbolic link and without waiting on FIFOs.
+ */
 enum rc input_open(const char *path, int *fd, struct err *e) MUST_USE;
 /* Writes the bulk answer to -o F, else to standard output when that is no terminal, else to `name` here (never over an
  * existing file). *where: what to tell, owned by the caller; NULL after standard output. */
 enum rc output_store(struct cli *c, int fd, const char *name, char **where, struct err *e) MUST_USE;
 
 /* --- print.c --- */
-void print_json(FILE *f, const json_t *o);   /* one line */
+void print_json(FILE *f, const json_t *o); /* one line */
 void print_human(const struct cli *c, const json_t *o);
 void print_csv(const struct cli *c, const json_t *o);
 void print_error(const struct cli *c, const char *file, const struct err *e);
@@ -73,12 +74,14 @@ const char *shown(char *dst, size_t cap, const char *text);
 void print_bar(FILE *f, double percent, int width);
 
 /* --- run functions --- */
-#define CMD(words, op, positional, rename, extra, columns, run, help, examples) enum rc run(struct cli *c, struct err *e) MUST_USE;
+#define CMD(words, op, positional, rename, extra, columns, run, help, examples)                                        \
+    enum rc run(struct cli *c, struct err *e) MUST_USE;
 #include "cli/commands.def"
 #undef CMD
 /* Person's form of one predict answer. */
 void print_prediction(const json_t *o);
 /* Draws to standard output. */
-enum rc preview_print(const char *path, int columns, int rows, const char *mode, bool invert, double zoom, struct err *e) MUST_USE;
+enum rc preview_print(const char *path, int columns, int rows, const char *mode, bool invert, double zoom,
+                      struct err *e) MUST_USE;
 
 #endif

@@ -14,7 +14,10 @@
 static const struct {
     const char *prefix, *model;
 } networks[] = {
-    {"chest-", "chest-pneumonia"}, {"kidney-", "kidney-stone"}, {"brain-", "brain-tumour"}, {"skin-", "skin-lesion"},
+    {"chest-", "chest-pneumonia"},
+    {"kidney-", "kidney-stone"},
+    {"brain-", "brain-tumour"},
+    {"skin-", "skin-lesion"},
 };
 
 static const char *network_for(const char *name)
@@ -25,10 +28,40 @@ static const char *network_for(const char *name)
     return NULL;
 }
 
-static int is_sample(const struct dirent *d)
+static int by_name(const void *a, const void *b)
 {
-    const char *ext = path_ext(d->d_name);
-    return network_for(d->d_name) && (str_eq(ext, "jpg") || str_eq(ext, "png"));
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names of the sample pictures, sorted; owned by the caller, each one too. */
+static enum rc sample_names(const char *dir, char ***names, size_t *n, struct err *e)
+{
+    size_t cap = 0;
+    enum rc rc = RC_OK;
+    *names = NULL;
+    *n = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return err_sys(e, ERR_FILE_OPEN, errno, "cannot read %s", dir);
+    for (struct dirent *entry; !rc && (entry = readdir(d));) {
+        const char *ext = path_ext(entry->d_name);
+        if (!network_for(entry->d_name) || (!str_eq(ext, "jpg") && !str_eq(ext, "png")))
+            continue;
+        rc = mem_grow(names, &cap, *n + 1, sizeof(**names), e);
+        if (!rc && !((*names)[*n] = mem_strdup(entry->d_name, e)))
+            rc = RC_FAILED;
+        *n += !rc;
+    }
+    closedir(d);
+    if (*n)
+        qsort(*names, *n, sizeof(**names), by_name);
+    return rc || *n ? rc : err_set(e, ERR_FILE_OPEN, "no sample pictures in %s", dir);
+}
+
+static int buffer_add(const char *text, size_t n, void *b)
+{
+    buf_add(b, text, n);
+    return 0;
 }
 
 static enum rc save_json(const char *dir, const char *name, const json_t *o, struct err *e)
@@ -38,11 +71,14 @@ static enum rc save_json(const char *dir, const char *name, const json_t *o, str
     enum rc rc = path_join(path, sizeof(path), dir, file, e);
     if (rc)
         return rc;
-    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    if (!text)
-        return err_set(e, ERR_MEMORY, NULL);
-    rc = file_write_atomic(path, text, strlen(text), 0644, e);
-    free(text);
+    struct buf text = {0};
+    if (json_dump_callback(o, buffer_add, &text, JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
+        rc = err_set(e, ERR_MEMORY, NULL);
+    if (!rc)
+        rc = buf_check(&text, e);
+    if (!rc)
+        rc = file_write_atomic(path, text.data, text.len, 0644, e);
+    buf_free(&text);
     if (!rc)
         printf("  saved %s\n", path);
     return rc;
@@ -89,7 +125,8 @@ static enum rc samples_of(char *dst, size_t cap, struct err *e)
 enum rc run_demo(struct cli *c, struct err *e)
 {
     char samples[PATH_MAX], out[PATH_MAX], home[PATH_MAX];
-    struct dirent **names;
+    char **names = NULL;
+    size_t n = 0;
     const char *chosen = json_string_value(json_object_get(c->extra, "output"));
     enum rc rc = samples_of(samples, sizeof(samples), e);
     if (!rc && chosen)
@@ -98,21 +135,16 @@ enum rc run_demo(struct cli *c, struct err *e)
         rc = path_join(out, sizeof(out), home, "demo", e);
     if (!rc)
         rc = path_make_dirs(out, 0755, e);
-    if (rc)
-        return rc;
-    int n = scandir(samples, &names, is_sample, alphasort);
-    if (n < 0)
-        return err_sys(e, ERR_FILE_OPEN, errno, "cannot read %s", samples);
-    if (n == 0)
-        rc = err_set(e, ERR_FILE_OPEN, "no sample pictures in %s", samples);
-    for (int i = 0; i < n; i++) {
-        if (!rc)
-            rc = demo_one(c, samples, names[i]->d_name, out, e);
-        free(names[i]);
-    }
-    free(names);
     if (!rc)
-        printf("%d synthetic pictures analysed; the results are in %s\n"
+        rc = sample_names(samples, &names, &n, e);
+    for (size_t i = 0; i < n; i++) {
+        if (!rc)
+            rc = demo_one(c, samples, names[i], out, e);
+        mem_free(names[i]);
+    }
+    mem_free(names);
+    if (!rc)
+        printf("%zu synthetic pictures analysed; the results are in %s\n"
                "Research and education. Not a medical device: a qualified person decides, the computer advises.\n",
                n, out);
     return rc;

@@ -97,7 +97,8 @@ enum rc help_command(const struct command *cmd)
     const struct op_row *row = station_op_find(cmd->op);
     if (row && *row->fields)
         printf("\nAnswer (--json)\n  %s\n", row->fields);
-    printf("\nEvery command also takes --json --token-file --password-fd --socket --read-only --quiet; see 'clinic help'.\n");
+    printf("\nEvery command also takes --json --token-file --password-fd --socket --read-only --quiet; see 'clinic "
+           "help'.\n");
     return RC_OK;
 }
 
@@ -174,11 +175,15 @@ static void manual(void)
 {
     size_t n;
     const struct command *c = commands(&n);
-    printf(".TH CLINIC 1 \"\" \"clinic %s\" \"User Commands\"\n.SH NAME\nclinic \\- AI\\-assisted imaging station for the terminal\n"
-           ".SH SYNOPSIS\n.B clinic\n[\\-\\-as ROLE] [\\-\\-read\\-only] [\\-\\-plain]\n.br\n.B clinic\n.I command\n[options]\n"
-           ".SH DESCRIPTION\nWithout a command, on a terminal, the station's screens open. With a command, its data goes to "
+    printf(".TH CLINIC 1 \"\" \"clinic %s\" \"User Commands\"\n.SH NAME\nclinic \\- AI\\-assisted imaging station for "
+           "the terminal\n"
+           ".SH SYNOPSIS\n.B clinic\n[\\-\\-as ROLE] [\\-\\-read\\-only] [\\-\\-plain]\n.br\n.B clinic\n.I "
+           "command\n[options]\n"
+           ".SH DESCRIPTION\nWithout a command, on a terminal, the station's screens open. With a command, its data "
+           "goes to "
            "standard output and everything else to standard error.\n"
-           "Research and education. Not a medical device: a qualified person decides, the computer advises.\n.SH COMMANDS\n",
+           "Research and education. Not a medical device: a qualified person decides, the computer advises.\n.SH "
+           "COMMANDS\n",
            CLINIC_VERSION);
     for (size_t i = 0; i < n; i++)
         if (command_available(&c[i]))
@@ -192,9 +197,12 @@ static void manual(void)
         roff(g[i].help);
         putchar('\n');
     }
-    puts(".SH ENVIRONMENT\n.TP\n.B CLINIC_HOME\nThe station's folder (default $XDG_DATA_HOME/clinic).\n.TP\n.B CLINIC_MODELS\nThe "
-         "folder of the networks.\n.TP\n.B CLINIC_TOKEN_FILE\nAs \\-\\-token\\-file.\n.TP\n.B CLINIC_SOCKET\nAs \\-\\-socket.\n.TP\n.B "
-         "CLINIC_<SETTING>\nOverrides a setting.\n.SH EXIT STATUS\n0 done, 2 bad input, 3 not signed in, 4 not found, 5 failed, 6 busy "
+    puts(".SH ENVIRONMENT\n.TP\n.B CLINIC_HOME\nThe station's folder (default $XDG_DATA_HOME/clinic).\n.TP\n.B "
+         "CLINIC_MODELS\nThe "
+         "folder of the networks.\n.TP\n.B CLINIC_TOKEN_FILE\nAs \\-\\-token\\-file.\n.TP\n.B CLINIC_SOCKET\nAs "
+         "\\-\\-socket.\n.TP\n.B "
+         "CLINIC_<SETTING>\nOverrides a setting.\n.SH EXIT STATUS\n0 done, 2 bad input, 3 not signed in, 4 not found, "
+         "5 failed, 6 busy "
          "or offline, 7 refused by policy.");
 }
 
@@ -214,18 +222,21 @@ static void completion(void)
     size_t n, g_n;
     const struct command *c = commands(&n);
     const struct global_option *g = global_options(&g_n);
-    puts("# bash completion for clinic\n_clinic()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} line words command\n    COMPREPLY=()");
+    puts("# bash completion for clinic\n_clinic()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} line words command\n    "
+         "COMPREPLY=()");
     fputs("    local global=\"", stdout);
     for (size_t i = 0; i < g_n; i++)
         printf("%s%s", i ? " " : "", g[i].name);
-    puts("\"\n    line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n    if [[ $cur != -* ]]; then\n        words=$(printf '%s\\n' \\");
+    puts("\"\n    line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n    if [[ $cur != -* ]]; then\n        words=$(printf "
+         "'%s\\n' \\");
     for (size_t i = 0; i < n; i++)
         if (command_available(&c[i]))
             printf("            '%s' \\\n", c[i].words);
     puts("            | sed -n \"s/^${line:+$line }//p\" | cut -d' ' -f1 | sort -u)\n"
          "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
          "        [[ ${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n        return\n    fi\n"
-         "    command=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\"\n    for line in \"$command\" \"${COMP_WORDS[1]}\"; do\n        words=\n"
+         "    command=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\"\n    for line in \"$command\" \"${COMP_WORDS[1]}\"; do\n   "
+         "     words=\n"
          "        case $line in");
     for (size_t i = 0; i < n; i++)
         if (command_available(&c[i]))
@@ -250,7 +261,8 @@ enum rc run_help(struct cli *c, struct err *e)
     int argc = 0, used;
     size_t i;
     json_t *word;
-    json_array_foreach((json_t *)(uintptr_t)words, i, word) {
+    json_array_foreach((json_t *)(uintptr_t)words, i, word)
+    {
         if (argc < WORDS_MAX)
             argv[argc++] = (char *)(uintptr_t)json_string_value(word);
     }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const struct command table[] = {
-#define CMD(words, op, positional, rename, extra, columns, run, help, examples) \
+#define CMD(words, op, positional, rename, extra, columns, run, help, examples)                                        \
     {words, op, positional, rename, extra, columns, run, help, examples},
 #include "cli/commands.def"
 #undef CMD
@@ -86,7 +86,7 @@ static enum rc unknown_command(int argc, char *const *argv, struct err *e)
             near = &table[i];
         }
     }
-    enum rc rc = near         ? err_set(e, ERR_USAGE, "No command '%.60s'; did you mean 'clinic %s'?", typed, near->words)
+    enum rc rc = near ? err_set(e, ERR_USAGE, "No command '%.60s'; did you mean 'clinic %s'?", typed, near->words)
                  : family.len ? err_set(e, ERR_USAGE, "clinic %.40s goes on with one of: %s", argv[0], family.data)
                               : err_set(e, ERR_USAGE, "No command '%.60s'", typed);
     buf_free(&family);

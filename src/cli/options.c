@@ -251,7 +251,8 @@ static enum rc positional_store(struct cli *c, const char **slot, const char *wo
     struct op_arg arg = {.kind = ARG_TEXT};
     str_format(arg.name, sizeof(arg.name), "%.*s", (int)name_n, s);
     if (is_file_arg(c, arg.name)) {
-        /* A name may hold any bytes; JSON text may not. Kept as bytes of Latin-1 code points would lie: refused later. */
+        /* A name may hold any bytes; JSON text may not. Kept as bytes of Latin-1 code points would lie: refused later.
+         */
         json_t *v = json_stringn_nocheck(word, strlen(word));
         return !v || json_array_append_new(c->files, v) ? err_set(e, ERR_MEMORY, NULL) : RC_OK;
     }

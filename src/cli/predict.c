@@ -80,7 +80,8 @@ static enum rc collect(struct batch *b, struct err *e)
     size_t i;
     json_t *file;
     enum rc rc = RC_OK;
-    json_array_foreach(b->c->files, i, file) {
+    json_array_foreach(b->c->files, i, file)
+    {
         const char *path = json_string_value(file);
         struct stat st;
         bool folder = lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -106,7 +107,8 @@ static void print_line(const json_t *o)
     printf("  %s", shown(text, sizeof(text), json_string_value(json_object_get(o, "file"))));
     size_t i;
     json_t *note;
-    json_array_foreach(json_object_get(o, "notes"), i, note) {
+    json_array_foreach(json_object_get(o, "notes"), i, note)
+    {
         printf("%s%s", i ? "; " : "  (", shown(text, sizeof(text), json_string_value(note)));
     }
     puts(i ? ")" : "");
@@ -126,15 +128,19 @@ void print_prediction(const json_t *o)
     printf(" | %s %s | %lldx%lld %s | %.0f ms (decode %.1f, prepare %.1f, compute %.1f)\n",
            json_string_value(json_object_get(model, "id")), json_string_value(json_object_get(model, "version")),
            (long long)json_integer_value(json_object_get(image, "width")),
-           (long long)json_integer_value(json_object_get(image, "height")), json_string_value(json_object_get(image, "format")),
-           json_number_value(json_object_get(timings, "total")), json_number_value(json_object_get(timings, "decode")),
-           json_number_value(json_object_get(timings, "prepare")), json_number_value(json_object_get(timings, "compute")));
+           (long long)json_integer_value(json_object_get(image, "height")),
+           json_string_value(json_object_get(image, "format")), json_number_value(json_object_get(timings, "total")),
+           json_number_value(json_object_get(timings, "decode")),
+           json_number_value(json_object_get(timings, "prepare")),
+           json_number_value(json_object_get(timings, "compute")));
     size_t i;
     json_t *line;
-    json_array_foreach(json_object_get(o, "recommendations"), i, line) {
+    json_array_foreach(json_object_get(o, "recommendations"), i, line)
+    {
         printf("  - %s\n", shown(text, sizeof(text), json_string_value(line)));
     }
-    json_array_foreach(json_object_get(o, "notes"), i, line) {
+    json_array_foreach(json_object_get(o, "notes"), i, line)
+    {
         printf("  note: %s\n", shown(text, sizeof(text), json_string_value(line)));
     }
 }
@@ -144,7 +150,8 @@ static void progress(const struct batch *b, size_t done)
     double seconds = clock_ms_since(b->start_ns) / 1e3, rate = seconds > 0 ? (double)done / seconds : 0;
     fputc('\r', stderr);
     print_bar(stderr, 100.0 * (double)done / (double)b->n, 24);
-    fprintf(stderr, "  %zu/%zu  %.1f/s  %.0f s left   ", done, b->n, rate, rate > 0 ? (double)(b->n - done) / rate : 0.0);
+    fprintf(stderr, "  %zu/%zu  %.1f/s  %.0f s left   ", done, b->n, rate,
+            rate > 0 ? (double)(b->n - done) / rate : 0.0);
     fflush(stderr);
 }
 

@@ -66,13 +66,19 @@ static enum rc draw(const struct image *im, const struct ascii_view *v, struct e
     return rc;
 }
 
-enum rc preview_print(const char *path, int columns, int rows, const char *mode, bool invert, double zoom, struct err *e)
+enum rc preview_print(const char *path, int columns, int rows, const char *mode, bool invert, double zoom,
+                      struct err *e)
 {
     struct conf conf = {0};
     struct intake_file file = {.fd = -1};
     struct intake_cage *cage = NULL;
     struct image im = {0};
-    struct ascii_view v = {.columns = columns, .rows = rows, .cell_aspect = 2.0, .zoom = zoom, .pan_x = 0.5, .pan_y = 0.5,
+    struct ascii_view v = {.columns = columns,
+                           .rows = rows,
+                           .cell_aspect = 2.0,
+                           .zoom = zoom,
+                           .pan_x = 0.5,
+                           .pan_y = 0.5,
                            .invert = invert};
     enum rc rc = conf_load(&conf, e);
     if (rc)
@@ -80,7 +86,8 @@ enum rc preview_print(const char *path, int columns, int rows, const char *mode,
     if (!ascii_mode_find(mode ? mode : conf_text(&conf, CONF_ID_preview_mode), &v.mode))
         rc = err_set(e, ERR_VALUE, "--mode: '%.40s' is not mono, grey16, 256, braille or half", mode);
     if (!rc && (columns < 2 || columns > 500 || rows < 1 || rows > 500))
-        rc = err_set(e, ERR_VALUE, "--width and --height: %dx%d is not within 2..500 columns and 1..500 rows", columns, rows);
+        rc = err_set(e, ERR_VALUE, "--width and --height: %dx%d is not within 2..500 columns and 1..500 rows", columns,
+                     rows);
     if (!rc && !(zoom >= 1 && zoom <= 64))
         rc = err_set(e, ERR_VALUE, "--zoom: %g is not in 1..64", zoom);
     if (!rc)
@@ -115,7 +122,7 @@ enum rc run_preview(struct cli *c, struct err *e)
     const json_t *zoom = json_object_get(c->extra, "zoom");
     if (json_array_size(c->files) > 1)
         return err_set(e, ERR_USAGE, "clinic preview takes one file");
-    return preview_print(json_string_value(json_array_get(c->files, 0)), extra_int(c, "width", 78), extra_int(c, "height", 21),
-                         json_string_value(json_object_get(c->extra, "mode")), json_is_true(json_object_get(c->extra, "invert")),
-                         zoom ? json_number_value(zoom) : 1.0, e);
+    return preview_print(json_string_value(json_array_get(c->files, 0)), extra_int(c, "width", 78),
+                         extra_int(c, "height", 21), json_string_value(json_object_get(c->extra, "mode")),
+                         json_is_true(json_object_get(c->extra, "invert")), zoom ? json_number_value(zoom) : 1.0, e);
 }

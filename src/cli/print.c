@@ -3,7 +3,6 @@
 #include "cli/command.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,10 +15,9 @@ const char *shown(char *dst, size_t cap, const char *text)
 
 void print_json(FILE *f, const json_t *o)
 {
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    if (text)
-        fprintf(f, "%s\n", text);
-    free(text);
+    /* A write that fails shows when the stream is flushed at the end. */
+    if (json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(15)) == 0)
+        fputc('\n', f);
 }
 
 void print_bar(FILE *f, double percent, int width)
@@ -53,7 +51,8 @@ static void cell_text(const json_t *v, char *dst, size_t cap)
         struct buf b = {0};
         size_t i;
         json_t *item;
-        json_array_foreach((json_t *)(uintptr_t)v, i, item) {
+        json_array_foreach((json_t *)(uintptr_t)v, i, item)
+        {
             char one[CELL_MAX];
             cell_text(item, one, sizeof(one));
             buf_printf(&b, "%s%s", i ? ", " : "", one);
@@ -84,7 +83,8 @@ static void columns_of(const char *spec, const json_t *rows, struct columns *c)
     if (!*spec && json_is_object(json_array_get(rows, 0))) {
         const char *key;
         json_t *v;
-        json_object_foreach(json_array_get(rows, 0), key, v) {
+        json_object_foreach(json_array_get(rows, 0), key, v)
+        {
             if (c->n < COLUMNS_MAX)
                 str_copy(c->name[c->n++], sizeof(c->name[0]), key);
         }
@@ -98,7 +98,8 @@ static void columns_of(const char *spec, const json_t *rows, struct columns *c)
         c->width[k] = strlen(c->name[k]);
         size_t i;
         json_t *row;
-        json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+        json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+        {
             char text[CELL_MAX];
             cell_text(json_object_get(row, c->name[k]), text, sizeof(text));
             size_t w = text_columns(text);
@@ -118,7 +119,8 @@ static void print_table(const char *spec, const json_t *rows)
     }
     size_t i;
     json_t *row;
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
         for (size_t k = 0; k < c.n; k++) {
             char text[CELL_MAX], cut[CELL_MAX];
             cell_text(json_object_get(row, c.name[k]), text, sizeof(text));
@@ -135,7 +137,8 @@ static void print_sentences(const json_t *list, int indent)
     size_t i;
     json_t *line;
     char text[2000];
-    json_array_foreach((json_t *)(uintptr_t)list, i, line) {
+    json_array_foreach((json_t *)(uintptr_t)list, i, line)
+    {
         printf("%*s- %s\n", indent, "", shown(text, sizeof(text), json_string_value(line)));
     }
 }
@@ -152,10 +155,12 @@ static void print_facts(const json_t *o, int indent)
     json_t *v;
     char text[2000], name[CELL_MAX];
     int width = 0;
-    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
         width = (int)strlen(key) > width ? (int)strlen(key) : width;
     }
-    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
         shown(name, sizeof(name), key);
         if (json_is_object(v) && json_object_size(v)) {
             printf("%*s%s\n", indent, "", name);
@@ -219,7 +224,8 @@ void print_csv(const struct cli *c, const json_t *o)
         printf("%s%s", columns.name[k], k + 1 < columns.n ? "," : "\r\n");
     size_t i;
     json_t *row;
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
         for (size_t k = 0; k < columns.n; k++) {
             const json_t *v = json_object_get(row, columns.name[k]);
             char text[2000];
@@ -247,5 +253,6 @@ void print_error(const struct cli *c, const char *file, const struct err *e)
     size_t n = strlen(e->msg);
     bool stop = n && strchr(".?!", e->msg[n - 1]);
     const char *advice = err_advice(e->code);
-    fprintf(stderr, "clinic: %s%sE%d %s%s %s.\n", file ? name : "", file ? ": " : "", (int)e->code, e->msg, stop ? "" : ".", advice);
+    fprintf(stderr, "clinic: %s%sE%d %s%s %s.\n", file ? name : "", file ? ": " : "", (int)e->code, e->msg,
+            stop ? "" : ".", advice);
 }

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The typed word of irreversible operations: asked on a terminal; a script that names the command and its reason meant it. */
+/* The typed word of irreversible operations: asked on a terminal; a script that names the command and its reason meant
+ * it. */
 static enum rc confirm(struct cli *c, struct err *e)
 {
     struct op_arg arg;
@@ -120,7 +121,8 @@ static void print_version(const json_t *o)
     printf("clinic %s\n", field(o, "version"));
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
         if (str_eq(key, "version"))
             continue;
         if (json_is_integer(v))
@@ -140,9 +142,11 @@ static void print_checks(const json_t *o)
     size_t i;
     json_t *row;
     char text[500];
-    json_array_foreach(json_object_get(o, "checks"), i, row) {
+    json_array_foreach(json_object_get(o, "checks"), i, row)
+    {
         bool ok = json_is_true(json_object_get(row, "ok"));
-        printf("%-5s %-16s %s\n", ok ? "ok" : "FAIL", field(row, "name"), shown(text, sizeof(text), field(row, "detail")));
+        printf("%-5s %-16s %s\n", ok ? "ok" : "FAIL", field(row, "name"),
+               shown(text, sizeof(text), field(row, "detail")));
         if (!ok && *field(row, "advice"))
             printf("      %-16s -> %s\n", "", field(row, "advice"));
     }
@@ -175,7 +179,8 @@ static void print_selftest(const json_t *o)
     size_t i, failed = 0;
     json_t *row;
     char text[300];
-    json_array_foreach(json_object_get(o, "cases"), i, row) {
+    json_array_foreach(json_object_get(o, "cases"), i, row)
+    {
         bool ok = json_is_true(json_object_get(row, "passed"));
         failed += !ok;
         printf("%-6s %-16s %-30s", ok ? "passed" : "FAILED", field(row, "network"), field(row, "case"));
@@ -193,13 +198,14 @@ enum rc run_selftest(struct cli *c, struct err *e)
 
 static void print_bench(const json_t *o)
 {
-    printf("%s: median %.3f ms, least %.3f ms, %s, %lld threads\n", field(o, "model"), real(o, "median_ms"), real(o, "min_ms"),
-           field(o, "isa"), (long long)json_integer_value(json_object_get(o, "threads")));
+    printf("%s: median %.3f ms, least %.3f ms, %s, %lld threads\n", field(o, "model"), real(o, "median_ms"),
+           real(o, "min_ms"), field(o, "isa"), (long long)json_integer_value(json_object_get(o, "threads")));
     printf("start to first result %.1f ms%s, peak memory %.1f MB\n", real(o, "start_to_first_ms"),
            json_is_true(json_object_get(o, "cold")) ? " (with the first import)" : "", real(o, "peak_rss_mb"));
     size_t i;
     json_t *step;
-    json_array_foreach(json_object_get(o, "steps"), i, step) {
+    json_array_foreach(json_object_get(o, "steps"), i, step)
+    {
         printf("%9.4f ms %8.1f GFLOP/s  %-28s %s\n", real(step, "ms"), real(step, "gflops"), field(step, "kernel"),
                field(step, "label"));
     }
@@ -214,9 +220,11 @@ static void print_shapes(const char *title, const json_t *list)
 {
     size_t i, k;
     json_t *io, *d;
-    json_array_foreach((json_t *)(uintptr_t)list, i, io) {
+    json_array_foreach((json_t *)(uintptr_t)list, i, io)
+    {
         printf("%-16s", title);
-        json_array_foreach(json_object_get(io, "shape"), k, d) {
+        json_array_foreach(json_object_get(io, "shape"), k, d)
+        {
             if (json_is_integer(d))
                 printf("%s%lld", k ? " x " : "", (long long)json_integer_value(d));
             else
@@ -231,15 +239,20 @@ static void print_passport(const json_t *p)
     size_t i;
     json_t *row;
     char text[400];
-    printf("%-16s%s\n%-16s%s\n%-16s%s\n", "title", field(p, "title"), "task", field(p, "task"), "modality", field(p, "modality"));
-    json_array_foreach(json_object_get(p, "classes"), i, row) {
+    printf("%-16s%s\n%-16s%s\n%-16s%s\n", "title", field(p, "title"), "task", field(p, "task"), "modality",
+           field(p, "modality"));
+    json_array_foreach(json_object_get(p, "classes"), i, row)
+    {
         printf("%-16s%zu %s%s%s%s\n", i ? "" : "classes", i, field(row, "name"), *field(row, "label") ? ": " : "",
-               shown(text, sizeof(text), field(row, "label")), str_eq(field(row, "name"), field(p, "positive_class")) ? " (positive)" : "");
+               shown(text, sizeof(text), field(row, "label")),
+               str_eq(field(row, "name"), field(p, "positive_class")) ? " (positive)" : "");
     }
-    json_array_foreach(json_object_get(p, "metrics"), i, row) {
+    json_array_foreach(json_object_get(p, "metrics"), i, row)
+    {
         printf("%-16s%s\n", i ? "" : "measured", shown(text, sizeof(text), field(row, "summary")));
     }
-    json_array_foreach(json_object_get(p, "limits"), i, row) {
+    json_array_foreach(json_object_get(p, "limits"), i, row)
+    {
         printf("%-16s%s\n", i ? "" : "limits", shown(text, sizeof(text), json_string_value(row)));
     }
     printf("%-16s%s\n", "licence", field(p, "licence"));
@@ -261,7 +274,8 @@ static void print_model(const json_t *o)
         printf("%-16s%.2f ms (%s)\n", "here", real(o, "milliseconds"), field(o, "isa"));
     size_t i;
     json_t *layer;
-    json_array_foreach(json_object_get(o, "layers"), i, layer) {
+    json_array_foreach(json_object_get(o, "layers"), i, layer)
+    {
         printf("%4zu %-32s %-24s %12lld parameters %10.2f M\n", i, field(layer, "name"), field(layer, "class"),
                (long long)json_integer_value(json_object_get(layer, "params")), real(layer, "macs") / 1e6);
     }
@@ -292,17 +306,21 @@ static void print_confusion(const json_t *confusion)
     const char *truth, *said;
     json_t *row, *n;
     int width = 8;
-    json_object_foreach((json_t *)(uintptr_t)confusion, truth, row) {
+    json_object_foreach((json_t *)(uintptr_t)confusion, truth, row)
+    {
         width = (int)strlen(truth) > width ? (int)strlen(truth) : width;
     }
     printf("%-*s", width + 2, "");
-    json_object_foreach((json_t *)(uintptr_t)confusion, truth, row) {
+    json_object_foreach((json_t *)(uintptr_t)confusion, truth, row)
+    {
         printf(" %*s", width, truth);
     }
     puts("   <- said");
-    json_object_foreach((json_t *)(uintptr_t)confusion, truth, row) {
+    json_object_foreach((json_t *)(uintptr_t)confusion, truth, row)
+    {
         printf("%-*s", width + 2, truth);
-        json_object_foreach(row, said, n) {
+        json_object_foreach(row, said, n)
+        {
             printf(" %*lld", width, (long long)json_integer_value(n));
         }
         putchar('\n');
@@ -313,8 +331,8 @@ static void print_evaluation(const json_t *o)
 {
     static const char *const rates[] = {"accuracy", "sensitivity", "specificity", "precision", "auc"};
     static const char *const plain[] = {"f1", "balanced_accuracy", "macro_f1", "macro_auc"};
-    printf("%s %s on %lld pictures\n", field(json_object_get(o, "model"), "id"), field(json_object_get(o, "model"), "version"),
-           (long long)json_integer_value(json_object_get(o, "n")));
+    printf("%s %s on %lld pictures\n", field(json_object_get(o, "model"), "id"),
+           field(json_object_get(o, "model"), "version"), (long long)json_integer_value(json_object_get(o, "n")));
     for (size_t i = 0; i < ARRAY_N(rates); i++)
         print_rate(rates[i], json_object_get(o, rates[i]));
     for (size_t i = 0; i < ARRAY_N(plain); i++)
@@ -325,15 +343,18 @@ static void print_evaluation(const json_t *o)
     size_t i;
     json_t *row;
     char text[400];
-    json_array_foreach(json_object_get(o, "skipped_folders"), i, row) {
+    json_array_foreach(json_object_get(o, "skipped_folders"), i, row)
+    {
         printf("skipped, no class of the network: %s\n", shown(text, sizeof(text), json_string_value(row)));
     }
-    json_array_foreach(json_object_get(o, "unreadable"), i, row) {
+    json_array_foreach(json_object_get(o, "unreadable"), i, row)
+    {
         printf("not readable: %s: %s\n", shown(text, sizeof(text), field(row, "file")), field(row, "error"));
     }
-    json_array_foreach(json_object_get(o, "wrong"), i, row) {
-        printf("wrong: %s said %s %.1f %% of %s\n", shown(text, sizeof(text), field(row, "file")), field(row, "prediction"),
-               real(row, "confidence"), field(row, "class"));
+    json_array_foreach(json_object_get(o, "wrong"), i, row)
+    {
+        printf("wrong: %s said %s %.1f %% of %s\n", shown(text, sizeof(text), field(row, "file")),
+               field(row, "prediction"), real(row, "confidence"), field(row, "class"));
     }
 }
 
@@ -364,12 +385,14 @@ static void print_init(const json_t *o)
     size_t i;
     json_t *name;
     char text[300];
-    json_array_foreach(json_object_get(o, "migrations"), i, name) {
+    json_array_foreach(json_object_get(o, "migrations"), i, name)
+    {
         printf("%s ... OK\n", shown(text, sizeof(text), json_string_value(name)));
     }
     if (i == 0)
         puts("The station is up to date");
-    json_array_foreach(json_object_get(o, "accounts"), i, name) {
+    json_array_foreach(json_object_get(o, "accounts"), i, name)
+    {
         const char *username = json_string_value(name) ? json_string_value(name) : field(name, "username");
         printf("account %s\n", shown(text, sizeof(text), username));
     }

@@ -164,8 +164,8 @@ static enum rc wire_request(struct cli *c, const char *op, json_t *args, int fd,
     if (gethostname(host, sizeof(host) - 1))
         host[0] = '\0';
     const char *tty = isatty(STDIN_FILENO) ? ttyname(STDIN_FILENO) : NULL;
-    struct station_request q = {.op = op, .args = args, .token = *c->token ? c->token : NULL, .fd = fd, .job = job, .tty = tty,
-                                .host = host};
+    struct station_request q = {
+        .op = op, .args = args, .token = *c->token ? c->token : NULL, .fd = fd, .job = job, .tty = tty, .host = host};
     return wire_call(c->wire, &q, a, e);
 }
 

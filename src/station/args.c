@@ -91,7 +91,8 @@ static enum rc arg_check(const struct op_row *row, const struct op_arg *arg, int
     }
     size_t i;
     json_t *item;
-    json_array_foreach(v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         enum rc rc = value_check(arg, item, e);
         if (rc)
             return rc;
@@ -105,7 +106,8 @@ static enum rc unknown_check(const struct op_row *row, json_t *args, struct err 
 {
     const char *key;
     json_t *value;
-    json_object_foreach(args, key, value) {
+    json_object_foreach(args, key, value)
+    {
         bool known = false;
         const char *cursor = row->args;
         char near[32] = "";

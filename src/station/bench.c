@@ -43,9 +43,11 @@ static json_t *steps_json(const struct nn_info *info, const int64_t *ns, int64_t
 {
     json_t *a = json_array();
     for (int32_t i = 0; i < info->step_n; i++) {
-        double ms = (double)ns[i] / 1e6 / (double)(runs ? runs : 1), gflops = ms > 0 ? info->step[i].flops / ms / 1e6 : 0;
-        json_array_append_new(a, json_pack("{s:s s:s s:f s:f}", "label", info->step[i].label, "kernel", info->step[i].kernel,
-                                           "ms", round(ms * 1e4) / 1e4, "gflops", round(gflops * 10) / 10));
+        double ms = (double)ns[i] / 1e6 / (double)(runs ? runs : 1),
+               gflops = ms > 0 ? info->step[i].flops / ms / 1e6 : 0;
+        json_array_append_new(a, json_pack("{s:s s:s s:f s:f}", "label", info->step[i].label, "kernel",
+                                           info->step[i].kernel, "ms", round(ms * 1e4) / 1e4, "gflops",
+                                           round(gflops * 10) / 10));
     }
     return a;
 }
@@ -90,9 +92,9 @@ static json_t *answer(const struct op_call *c, const struct worker *w, struct ti
     const struct nn_info *info = w->network->info;
     json_t *o = json_pack("{s:s s:f s:f s:o s:f s:s s:i s:i s:b s:o}", "model", w->network->id, "median_ms",
                           round(median * 1e4) / 1e4, "min_ms", round(t->ms[0] * 1e4) / 1e4, "start_to_first_ms",
-                          c->st->opt.start_ns ? json_real(round(t->start_to_first_ms * 100) / 100) : json_null(), "peak_rss_mb",
-                          peak_rss_mb(), "isa", nn_isa_name(info->isa), "threads", (int)w->threads, "runs", (int)t->runs,
-                          "cold", w->network->first_use, "output", first_values(w));
+                          c->st->opt.start_ns ? json_real(round(t->start_to_first_ms * 100) / 100) : json_null(),
+                          "peak_rss_mb", peak_rss_mb(), "isa", nn_isa_name(info->isa), "threads", (int)w->threads,
+                          "runs", (int)t->runs, "cold", w->network->first_use, "output", first_values(w));
     if (o && t->step_ns)
         json_object_set_new(o, "steps", steps_json(info, t->step_ns, t->runs));
     return o;

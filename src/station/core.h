@@ -17,8 +17,8 @@ struct op_user {
     char username[64];
 };
 
-/* One call: arguments are checked against the row (an object, never NULL), the caller against the policy. The handler puts
- * its answer into a->result (and a->fd); a result it leaves NULL becomes {}. */
+/* One call: arguments are checked against the row (an object, never NULL), the caller against the policy. The handler
+ * puts its answer into a->result (and a->fd); a result it leaves NULL becomes {}. */
 struct op_call {
     struct station *st;
     const struct op_row *row;
@@ -27,7 +27,8 @@ struct op_call {
     struct op_user user;
     struct station_answer *a;
 };
-#define OP(name, handler, who, effect, reach, args, fields, help) enum rc handler(struct op_call *c, struct err *e) MUST_USE;
+#define OP(name, handler, who, effect, reach, args, fields, help)                                                      \
+    enum rc handler(struct op_call *c, struct err *e) MUST_USE;
 #include "station/ops.def"
 #undef OP
 
@@ -49,8 +50,8 @@ extern const struct station_gate people_gate;
 
 struct station {
     struct station_options opt;
-    pthread_mutex_t lock;    /* conf, records, idle */
-    struct conf conf;        /* use station_conf() */
+    pthread_mutex_t lock; /* conf, records, idle */
+    struct conf conf;     /* use station_conf() */
     bool conf_ready;
     const struct station_gate *gate;
     struct records *records; /* store, secrets, mail worker: owned by the gate, opened on first use under lock */

@@ -40,7 +40,8 @@ static void check_processor(struct findings *f)
     found(f, "processor", true, text, "");
 }
 
-static void check_folder(struct findings *f, const char *name, enum rc (*where)(char *, size_t, struct err *), bool writable)
+static void check_folder(struct findings *f, const char *name, enum rc (*where)(char *, size_t, struct err *),
+                         bool writable)
 {
     char path[PATH_MAX] = "", text[PATH_MAX + 80];
     struct err e = {0};
@@ -53,7 +54,8 @@ static void check_folder(struct findings *f, const char *name, enum rc (*where)(
     bool absent = !ok && where == home_dir && access(path, F_OK) != 0;
     if (absent)
         str_format(text, sizeof(text), "%s, not there yet: made when first needed", path);
-    found(f, name, ok || absent, text, writable ? "Make the folder writable for you" : "Make the folder readable for you");
+    found(f, name, ok || absent, text,
+          writable ? "Make the folder writable for you" : "Make the folder readable for you");
 }
 
 static void check_cage(struct findings *f)
@@ -81,7 +83,11 @@ static void check_models(struct findings *f)
     struct network_spec spec = {.isa = nn_isa_best()};
     bool ok = models_each(count_model, &n, &e) == RC_OK && n > 0;
     str_format(text, sizeof(text), "%d installed", n);
-    found(f, "networks", ok, ok ? text : *e.msg ? e.msg : "none installed", "Set CLINIC_MODELS to the folder of the networks");
+    found(f, "networks", ok,
+          ok       ? text
+          : *e.msg ? e.msg
+                   : "none installed",
+          "Set CLINIC_MODELS to the folder of the networks");
     ok = netcache_get(f->c->st, &spec, &net, &e) == RC_OK;
     if (ok)
         str_format(text, sizeof(text), "%s opens, golden vectors reproduce", net->id);
@@ -139,9 +145,12 @@ enum rc op_health(struct op_call *c, struct err *e)
     }
     size_t i;
     json_t *row;
-    json_array_foreach(f.rows, i, row) {
+    json_array_foreach(f.rows, i, row)
+    {
         f.all_ok = f.all_ok && !json_is_false(json_object_get(row, "ok"));
     }
-    return answer_set(c, json_pack("{s:s s:s s:o}", "status", f.all_ok ? "healthy" : "unhealthy", "version", CLINIC_VERSION,
-                                   "checks", f.rows), e);
+    return answer_set(c,
+                      json_pack("{s:s s:s s:o}", "status", f.all_ok ? "healthy" : "unhealthy", "version",
+                                CLINIC_VERSION, "checks", f.rows),
+                      e);
 }

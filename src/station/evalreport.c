@@ -69,9 +69,9 @@ static json_t *counts_json(const struct table *t)
 {
     json_t *o = json_object();
     for (int32_t k = 0; k < t->n; k++)
-        json_object_set_new(o, t->p->class[k].name, json_pack("{s:I s:I s:I}", "n", (json_int_t)row_sum(t, k), "said",
-                                                               (json_int_t)column_sum(t, k), "right",
-                                                               (json_int_t)t->cell[k * t->n + k]));
+        json_object_set_new(o, t->p->class[k].name,
+                            json_pack("{s:I s:I s:I}", "n", (json_int_t)row_sum(t, k), "said",
+                                      (json_int_t)column_sum(t, k), "right", (json_int_t)t->cell[k * t->n + k]));
     return o;
 }
 
@@ -142,9 +142,10 @@ static json_t *wrong_json(const struct evaluation *ev, const struct passport *p)
     for (size_t i = 0; i < ev->item_n; i++) {
         const struct eval_item *it = &ev->item[i];
         if (it->said >= 0 && it->said != it->truth)
-            json_array_append_new(a, json_pack("{s:s s:s s:s s:f}", "file", text_safe(path, sizeof(path), it->path, false),
-                                               "class", p->class[it->truth].name, "prediction", p->class[it->said].name,
-                                               "confidence", it->confidence));
+            json_array_append_new(a,
+                                  json_pack("{s:s s:s s:s s:f}", "file", text_safe(path, sizeof(path), it->path, false),
+                                            "class", p->class[it->truth].name, "prediction", p->class[it->said].name,
+                                            "confidence", it->confidence));
     }
     return a;
 }
@@ -155,13 +156,14 @@ static json_t *unreadable_json(const struct evaluation *ev)
     char path[1024];
     for (size_t i = 0; i < ev->item_n; i++)
         if (ev->item[i].said < 0)
-            json_array_append_new(a, json_pack("{s:s s:s}", "file", text_safe(path, sizeof(path), ev->item[i].path, false),
-                                               "error", ev->item[i].error));
+            json_array_append_new(a,
+                                  json_pack("{s:s s:s}", "file", text_safe(path, sizeof(path), ev->item[i].path, false),
+                                            "error", ev->item[i].error));
     return a;
 }
 
-enum rc evaluation_report(const struct evaluation *ev, const struct network *net, double threshold, bool list, json_t **out,
-                          struct err *e)
+enum rc evaluation_report(const struct evaluation *ev, const struct network *net, double threshold, bool list,
+                          json_t **out, struct err *e)
 {
     struct table t = {.p = net->passport, .n = ev->class_n};
     t.cell = mem_zalloc((size_t)t.n * (size_t)t.n, sizeof(*t.cell), e);
@@ -181,13 +183,14 @@ enum rc evaluation_report(const struct evaluation *ev, const struct network *net
     double used = isnan(threshold) ? t.p->threshold : threshold;
     json_t *o = json_pack("{s:{s:s s:s s:s} s:o s:I s:I s:o s:o s:o}", "model", "id", t.p->id, "version", t.p->version,
                           "sha256", net->sha256, "threshold", binary ? json_real(used) : json_null(), "n",
-                          (json_int_t)t.total, "right", (json_int_t)t.right, "accuracy", rate(t.right, t.total), "counts",
-                          counts_json(&t), "confusion", confusion_json(&t));
+                          (json_int_t)t.total, "right", (json_int_t)t.right, "accuracy", rate(t.right, t.total),
+                          "counts", counts_json(&t), "confusion", confusion_json(&t));
     enum rc rc = o ? RC_OK : err_set(e, ERR_MEMORY, NULL);
     if (!rc)
         rc = binary ? binary_figures(ev, &t, o, e) : many_figures(ev, &t, o, e);
     if (!rc) {
-        json_object_set_new(o, "images_per_second", number(ev->seconds > 0 ? (double)ev->item_n / ev->seconds : (double)NAN));
+        json_object_set_new(o, "images_per_second",
+                            number(ev->seconds > 0 ? (double)ev->item_n / ev->seconds : (double)NAN));
         json_object_set_new(o, "seconds", number(ev->seconds));
         json_object_set(o, "skipped_folders", ev->skipped);
         json_object_set_new(o, "unreadable", unreadable_json(ev));

@@ -1,8 +1,8 @@
-/* A network measured on labelled folders of pictures: DIR/<class>/<picture>. Workers analyse side by side, each with its own
- * caged reader and run; the network is shared. The answer does not depend on their number. */
+/* A network measured on labelled folders of pictures: DIR/<class>/<picture>. Workers analyse side by side, each with
+ * its own caged reader and run; the network is shared. The answer does not depend on their number. */
+#include "station/evaluate.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "station/evaluate.h"
 #include "station/predict.h"
 #include "station/stats_ci.h"
 #include "station/worker.h"
@@ -159,8 +159,8 @@ static void *crew_main(void *arg)
     return NULL;
 }
 
-enum rc evaluation_run(struct station *st, struct evaluation *ev, const struct network *net, double threshold, int32_t jobs,
-                       const struct station_job *job, struct err *e)
+enum rc evaluation_run(struct station *st, struct evaluation *ev, const struct network *net, double threshold,
+                       int32_t jobs, const struct station_job *job, struct err *e)
 {
     enum { JOBS_MAX = 64 };
     pthread_t thread[JOBS_MAX];

@@ -34,12 +34,13 @@ static enum rc list_one(void *ctx, const char *id, struct err *e)
         json_t *classes = json_array();
         for (int32_t i = 0; i < p->class_n; i++)
             json_array_append_new(classes, json_string(p->class[i].name));
-        row = json_pack("{s:s s:s s:s s:s s:s s:o s:b s:b}", "id", id, "title", p->title, "version", p->version, "task", p->task,
-                        "modality", p->modality, "classes", classes, "default", str_eq(id, l->default_model), "installed", 1);
+        row = json_pack("{s:s s:s s:s s:s s:s s:o s:b s:b}", "id", id, "title", p->title, "version", p->version, "task",
+                        p->task, "modality", p->modality, "classes", classes, "default", str_eq(id, l->default_model),
+                        "installed", 1);
         passport_free(p);
     } else {
-        row = json_pack("{s:s s:s s:s s:s s:s s:[] s:b s:b s:s}", "id", id, "title", "", "version", "-", "task", "", "modality",
-                        "", "classes", "default", str_eq(id, l->default_model), "installed", 1, "problem",
+        row = json_pack("{s:s s:s s:s s:s s:s s:[] s:b s:b s:s}", "id", id, "title", "", "version", "-", "task", "",
+                        "modality", "", "classes", "default", str_eq(id, l->default_model), "installed", 1, "problem",
                         none ? "no passport" : problem.msg);
     }
     return row && !json_array_append_new(l->results, row) ? RC_OK : err_set(e, ERR_MEMORY, NULL);
@@ -75,8 +76,8 @@ static json_t *io_json(const struct nn_shape *shapes, const char *const *names, 
 {
     json_t *a = json_array();
     for (int32_t i = 0; i < n; i++)
-        json_array_append_new(a, json_pack("{s:s s:o}", "name", names && names[i] ? names[i] : "", "shape",
-                                           shape_json(&shapes[i])));
+        json_array_append_new(
+            a, json_pack("{s:s s:o}", "name", names && names[i] ? names[i] : "", "shape", shape_json(&shapes[i])));
     return a;
 }
 
@@ -201,11 +202,11 @@ static enum rc read_inputs(const json_t *paths, struct tensors *t, struct err *e
             return rc;
         t->in_n++;
         if (a->rank < 1 || a->rank > NN_RANK_MAX + 1)
-            return err_set(e, ERR_MODEL_INPUT, "input %zu has %d dimensions, expected the batch axis and 0 to %d more", i,
-                           a->rank, NN_RANK_MAX);
+            return err_set(e, ERR_MODEL_INPUT, "input %zu has %d dimensions, expected the batch axis and 0 to %d more",
+                           i, a->rank, NN_RANK_MAX);
         if (i && a->dim[0] != t->batch)
-            return err_set(e, ERR_MODEL_INPUT, "input %zu has a batch of %lld, input 0 of %lld", i, (long long)a->dim[0],
-                           (long long)t->batch);
+            return err_set(e, ERR_MODEL_INPUT, "input %zu has a batch of %lld, input 0 of %lld", i,
+                           (long long)a->dim[0], (long long)t->batch);
         t->batch = a->dim[0];
         t->shape[i].rank = a->rank - 1;
         for (int32_t k = 1; k < a->rank; k++) {
@@ -340,7 +341,8 @@ enum rc op_models_run(struct op_call *c, struct err *e)
     if (!rc)
         rc = run_network(c, t, &ms, e);
     if (!rc && json_array_size(outputs) > (size_t)t->out_n)
-        rc = err_set(e, ERR_VALUE, "output: %zu files named, the network has %d outputs", json_array_size(outputs), t->out_n);
+        rc = err_set(e, ERR_VALUE, "output: %zu files named, the network has %d outputs", json_array_size(outputs),
+                     t->out_n);
     if (!rc)
         list = json_array();
     for (size_t i = 0; !rc && i < json_array_size(outputs); i++) {

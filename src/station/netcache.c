@@ -176,8 +176,8 @@ enum rc golden_check(const struct passport *p, const struct nn_net *net, struct 
             double diff = fabs(got - want);
             *max_diff = fmax(*max_diff, diff);
             if (!(diff <= g->tolerance)) /* NaN too */
-                rc = err_set(e, ERR_MODEL_GOLDEN, "golden vector %s of %.60s: output %zu is %.7g, expected %.7g", g->pattern,
-                             p->id, k, got, want);
+                rc = err_set(e, ERR_MODEL_GOLDEN, "golden vector %s of %.60s: output %zu is %.7g, expected %.7g",
+                             g->pattern, p->id, k, got, want);
         }
         *cases += !rc;
     }
@@ -186,7 +186,8 @@ enum rc golden_check(const struct passport *p, const struct nn_net *net, struct 
 }
 
 /* The passport's claims: that this is its file, that shapes fit, that the numbers reproduce (once per packed form). */
-static enum rc verify(struct network *n, struct stamp *stamp, const char *packed_name, bool *stamp_changed, struct err *e)
+static enum rc verify(struct network *n, struct stamp *stamp, const char *packed_name, bool *stamp_changed,
+                      struct err *e)
 {
     const struct passport *p = n->own_passport;
     enum rc rc = passport_fits(p, n->info, e);
@@ -260,7 +261,8 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
         rc = verify(n, &stamp, packed_name, &stamp_changed, e);
     if (!rc && !n->own_passport) {
         struct err not_a_picture = {0};
-        if (passport_assume(n->info, n->id, n->sha256, &n->own_passport, &not_a_picture) && not_a_picture.rc == RC_FAILED)
+        if (passport_assume(n->info, n->id, n->sha256, &n->own_passport, &not_a_picture) &&
+            not_a_picture.rc == RC_FAILED)
             rc = err_set(e, not_a_picture.code, "%s", not_a_picture.msg);
     }
     n->passport = n->own_passport;

@@ -1,5 +1,5 @@
-/* Networks of this process: id or path -> verified, packed, mapped. Entries live until the station closes, so that runs may
- * borrow them; a file that changed on disk becomes a new entry. Thread-safe. */
+/* Networks of this process: id or path -> verified, packed, mapped. Entries live until the station closes, so that runs
+ * may borrow them; a file that changed on disk becomes a new entry. Thread-safe. */
 #ifndef CLINIC_STATION_NETCACHE_H
 #define CLINIC_STATION_NETCACHE_H
 
@@ -17,7 +17,7 @@ struct network {
     struct network *next;
     enum nn_isa isa;
     uint64_t stamp[5], shape_hash;
-    bool first_use;   /* packed or verified by this process */
+    bool first_use; /* packed or verified by this process */
 };
 struct network_spec {
     const char *model; /* id, or path of a .h5 or .keras file; NULL: the default network of the settings */
@@ -29,7 +29,8 @@ enum rc netcache_open(struct netcache **out, struct err *e) MUST_USE;
 void netcache_close(struct netcache *cache);
 /* The passport's sha256 is compared with the file's; its golden vectors are computed once per packed form and
  * remembered. ERR_MODEL_MISSING names near misses. */
-enum rc netcache_get(struct station *st, const struct network_spec *spec, const struct network **out, struct err *e) MUST_USE;
+enum rc netcache_get(struct station *st, const struct network_spec *spec, const struct network **out,
+                     struct err *e) MUST_USE;
 /* Path of the file an id or path means, existing or not; *is_id tells which. */
 enum rc netcache_path(const char *model, char *dst, size_t cap, bool *is_id, struct err *e) MUST_USE;
 enum rc model_missing(const char *model, const char *path, bool is_id, struct err *e) MUST_USE;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 struct header {
-    char kind;      /* f, i, u, b */
-    size_t item;    /* bytes */
+    char kind;   /* f, i, u, b */
+    size_t item; /* bytes */
     bool fortran;
     size_t data_at; /* offset of the first element */
 };
@@ -47,7 +47,8 @@ static enum rc parse_descr(const char *text, struct header *h, struct err *e)
     if (!end || (size_t)(end - v - 1) >= sizeof(type))
         return bad(e, "the element type is not a plain number");
     memcpy(type, v + 1, (size_t)(end - v - 1));
-    static const char *const types[] = {"<f4", "<f8", "<f2", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<b1"};
+    static const char *const types[] = {"<f4", "<f8", "<f2", "<i1", "<i2", "<i4",
+                                        "<i8", "<u1", "<u2", "<u4", "<u8", "<b1"};
     const char *name = type[0] == '|' || type[0] == '=' ? type + 1 : type;
     for (size_t i = 0; i < ARRAY_N(types); i++) {
         if (!str_eq(types[i], name) && !(name != type && str_eq(types[i] + 1, name)))
@@ -56,7 +57,8 @@ static enum rc parse_descr(const char *text, struct header *h, struct err *e)
         h->item = (size_t)(types[i][2] - '0');
         return h->kind == 'f' && h->item == 2 ? bad(e, "float16 elements; save them as float32") : RC_OK;
     }
-    return err_set(e, ERR_NPY, "elements are '%.7s', expected '<f4' (float32)", text_safe(type, sizeof(type), type, true));
+    return err_set(e, ERR_NPY, "elements are '%.7s', expected '<f4' (float32)",
+                   text_safe(type, sizeof(type), type, true));
 }
 
 static enum rc parse_shape(const char *text, struct npy *out, struct err *e)
@@ -142,8 +144,8 @@ enum rc npy_parse(const void *bytes, size_t n, struct npy *out, struct err *e)
     if (rc)
         return rc;
     if (out->elements > (n - h.data_at) / h.item)
-        return err_set(e, ERR_NPY, "array is cut off: the shape asks for %zu elements, the file holds %zu", out->elements,
-                       (n - h.data_at) / h.item);
+        return err_set(e, ERR_NPY, "array is cut off: the shape asks for %zu elements, the file holds %zu",
+                       out->elements, (n - h.data_at) / h.item);
     out->data = mem_aligned((out->elements ? out->elements : 1) * sizeof(float), e);
     if (!out->data)
         return RC_FAILED;

@@ -5,7 +5,6 @@
 #include "base/text.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static enum rc bad(struct err *e, const char *field, const char *why)
@@ -42,12 +41,14 @@ static enum rc advice_check(const json_t *advice, struct err *e)
         return bad(e, "classes.advice", "must be an object of languages");
     const char *language;
     json_t *sentences;
-    json_object_foreach((json_t *)(uintptr_t)advice, language, sentences) {
+    json_object_foreach((json_t *)(uintptr_t)advice, language, sentences)
+    {
         size_t i;
         json_t *sentence;
         if (!json_is_array(sentences))
             return bad(e, "classes.advice", "must hold a list of sentences per language");
-        json_array_foreach(sentences, i, sentence) {
+        json_array_foreach(sentences, i, sentence)
+        {
             if (!json_is_string(sentence))
                 return bad(e, "classes.advice", "must hold sentences");
         }
@@ -89,7 +90,8 @@ static enum rc parse_operating_point(struct passport *p, struct err *e)
 {
     p->positive = -1;
     p->threshold = (double)NAN;
-    const json_t *positive = json_object_get(p->json, "positive_class"), *points = json_object_get(p->json, "operating_points");
+    const json_t *positive = json_object_get(p->json, "positive_class"),
+                 *points = json_object_get(p->json, "operating_points");
     if (!positive || json_is_null(positive))
         return RC_OK;
     if (!json_is_string(positive) || (p->positive = passport_class_find(p, json_string_value(positive), false)) < 0)
@@ -128,7 +130,8 @@ static enum rc side(const json_t *o, const char *key, int32_t min, int32_t max, 
 }
 
 /* One word out of a few; *which is its place. */
-static enum rc choice(const json_t *o, const char *key, const char *const *words, size_t n, size_t *which, struct err *e)
+static enum rc choice(const json_t *o, const char *key, const char *const *words, size_t n, size_t *which,
+                      struct err *e)
 {
     const char *s = json_string_value(json_object_get(o, key));
     for (*which = 0; *which < n; (*which)++)
@@ -187,7 +190,8 @@ static enum rc parse_golden(struct passport *p, struct err *e)
         json_t *v;
         if (json_array_size(g->output) == 0)
             return bad(e, "golden.output", "is missing");
-        json_array_foreach((json_t *)(uintptr_t)g->output, k, v) {
+        json_array_foreach((json_t *)(uintptr_t)g->output, k, v)
+        {
             if (!json_is_number(v))
                 return bad(e, "golden.output", "must hold numbers");
         }
@@ -199,20 +203,17 @@ static enum rc parse_golden(struct passport *p, struct err *e)
     return RC_OK;
 }
 
-enum rc passport_parse(const char *text, size_t n, struct passport **out, struct err *e)
+/* Takes the object over, also when it fails. */
+static enum rc from_json(json_t *owned, struct passport **out, struct err *e)
 {
-    *out = NULL;
     struct passport *p = mem_zalloc(1, sizeof(*p), e);
-    if (!p)
+    if (!p) {
+        json_decref(owned);
         return RC_FAILED;
-    json_error_t where;
+    }
     const char *sha256 = "";
-    enum rc rc = RC_OK;
-    p->json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &where);
-    if (!p->json || !json_is_object(p->json))
-        rc = err_set(e, ERR_MODEL_PASSPORT, "passport is not a JSON object (line %d: %s)", where.line, where.text);
-    if (!rc)
-        rc = text_field(p->json, "id", 100, &p->id, e);
+    p->json = owned;
+    enum rc rc = text_field(p->json, "id", 100, &p->id, e);
     if (!rc)
         rc = text_field(p->json, "version", 24, &p->version, e);
     if (!rc)
@@ -242,6 +243,17 @@ enum rc passport_parse(const char *text, size_t n, struct passport **out, struct
     return RC_OK;
 }
 
+enum rc passport_parse(const char *text, size_t n, struct passport **out, struct err *e)
+{
+    *out = NULL;
+    json_error_t where = {.text = "empty"};
+    json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &where);
+    if (json_is_object(o))
+        return from_json(o, out, e);
+    json_decref(o);
+    return err_set(e, ERR_MODEL_PASSPORT, "passport is not a JSON object (line %d: %s)", where.line, where.text);
+}
+
 enum rc passport_load(const char *path, struct passport **out, struct err *e)
 {
     *out = NULL;
@@ -265,11 +277,12 @@ static json_t *assumed_json(const struct nn_info *info, const char *id, const ch
         str_format(name, sizeof(name), "class_%d", i);
         json_array_append_new(classes, json_pack("{s:s}", "name", name));
     }
-    json_t *o = json_pack("{s:s s:s s:s s:s s:s s:s s:o s:{s:s s:s s:s s:s s:i s:i s:f s:f}}", "id", id, "version", "-",
-                          "title", "Network without passport", "task", "classification", "modality", "unknown", "sha256",
-                          sha256, "classes", classes, "preprocessing", "colour", in->dim[2] == 1 ? "grey" : "rgb",
-                          "orientation", "ignored", "aspect", "stretch", "resize", "pil-bilinear", "width",
-                          (int)in->dim[1], "height", (int)in->dim[0], "scale", 1.0 / 255.0, "offset", 0.0);
+    json_t *o =
+        json_pack("{s:s s:s s:s s:s s:s s:s s:o s:{s:s s:s s:s s:s s:i s:i s:f s:f}}", "id", id, "version", "-",
+                  "title", "Network without passport", "task", "classification", "modality", "unknown", "sha256",
+                  sha256, "classes", classes, "preprocessing", "colour", in->dim[2] == 1 ? "grey" : "rgb",
+                  "orientation", "ignored", "aspect", "stretch", "resize", "pil-bilinear", "width", (int)in->dim[1],
+                  "height", (int)in->dim[0], "scale", 1.0 / 255.0, "offset", 0.0);
     if (o && class_n == 2 && shape_is_one(&info->output[0])) {
         json_object_set_new(o, "positive_class", json_string("class_1"));
         json_object_set_new(o, "operating_points", json_pack("[{s:s s:f}]", "name", "assumed", "threshold", 0.5));
@@ -299,17 +312,16 @@ enum rc passport_assume(const struct nn_info *info, const char *id, const char *
     *out = NULL;
     const struct nn_shape *in = &info->input[0];
     int64_t out_n = elements(&info->output[0]);
-    if (info->input_n != 1 || in->rank != 3 || (in->dim[2] != 1 && in->dim[2] != 3) || in->dim[0] > 4096 || in->dim[1] > 4096)
-        return err_set(e, ERR_MODEL_INPUT, "%.100s does not take one picture (height x width x 1 or 3) as its input", id);
+    if (info->input_n != 1 || in->rank != 3 || (in->dim[2] != 1 && in->dim[2] != 3) || in->dim[0] > 4096 ||
+        in->dim[1] > 4096)
+        return err_set(e, ERR_MODEL_INPUT, "%.100s does not take one picture (height x width x 1 or 3) as its input",
+                       id);
     if (out_n < 1 || out_n > PASSPORT_CLASSES_MAX)
         return err_set(e, ERR_MODEL_INPUT, "%.100s answers %lld values, not classes", id, (long long)out_n);
     json_t *o = assumed_json(info, id, sha256, out_n == 1 ? 2 : (int32_t)out_n);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (!text)
+    if (!o)
         return err_set(e, ERR_MEMORY, NULL);
-    enum rc rc = passport_parse(text, strlen(text), out, e);
-    free(text);
+    enum rc rc = from_json(o, out, e);
     if (!rc)
         (*out)->assumed = true;
     return rc;
@@ -321,17 +333,17 @@ enum rc passport_fits(const struct passport *p, const struct nn_info *info, stru
     const struct image_recipe *r = &p->recipe;
     if (info->input_n != 1 || in->rank != 3 || in->dim[0] != r->height_px || in->dim[1] != r->width_px ||
         in->dim[2] != r->channels)
-        return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s prepares %dx%dx%d, the network takes another input", p->id,
-                       r->height_px, r->width_px, r->channels);
+        return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s prepares %dx%dx%d, the network takes another input",
+                       p->id, r->height_px, r->width_px, r->channels);
     int64_t n = elements(&info->output[0]);
     bool one = n == 1 && p->class_n == 2 && p->positive >= 0;
     if (!one && n != p->class_n)
-        return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s names %d classes, the network answers %lld values", p->id,
-                       p->class_n, (long long)n);
+        return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s names %d classes, the network answers %lld values",
+                       p->id, p->class_n, (long long)n);
     for (int32_t i = 0; i < p->golden_n; i++)
         if ((int64_t)json_array_size(p->golden[i].output) != n)
-            return err_set(e, ERR_MODEL_PASSPORT, "golden vector %d of %.60s has %zu values, the network answers %lld", i,
-                           p->id, json_array_size(p->golden[i].output), (long long)n);
+            return err_set(e, ERR_MODEL_PASSPORT, "golden vector %d of %.60s has %zu values, the network answers %lld",
+                           i, p->id, json_array_size(p->golden[i].output), (long long)n);
     return RC_OK;
 }
 

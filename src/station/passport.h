@@ -1,4 +1,5 @@
-/* Passports: what a network is for, how its input is made, what its outputs mean. models/<id>.json beside models/<id>.h5. */
+/* Passports: what a network is for, how its input is made, what its outputs mean. models/<id>.json beside
+ * models/<id>.h5. */
 #ifndef CLINIC_STATION_PASSPORT_H
 #define CLINIC_STATION_PASSPORT_H
 
@@ -16,18 +17,18 @@ struct passport_class {
     bool concern;             /* worth a second look: positive, or of the malignant group */
 };
 struct passport_golden {
-    const char *pattern; /* "p0" ... see pattern.h */
+    const char *pattern;  /* "p0" ... see pattern.h */
     const json_t *output; /* array of numbers, output 0 */
     double tolerance;
 };
 struct passport {
-    json_t *json;        /* owned; every string below lives in it */
+    json_t *json; /* owned; every string below lives in it */
     const char *id, *version, *title, *task, *modality;
     char sha256[SHA256_HEX];
-    bool assumed;        /* no passport file: made up from the network's shapes */
-    int32_t class_n, positive; /* positive: index of the positive class or -1 */
+    bool assumed;                 /* no passport file: made up from the network's shapes */
+    int32_t class_n, positive;    /* positive: index of the positive class or -1 */
     struct passport_class *class; /* owned, class_n */
-    double threshold;    /* operating point of the positive class; NAN without one */
+    double threshold;             /* operating point of the positive class; NAN without one */
     struct image_recipe recipe;
     int32_t golden_n;
     struct passport_golden golden[PASSPORT_GOLDEN_MAX];
@@ -41,8 +42,8 @@ enum rc passport_assume(const struct nn_info *info, const char *id, const char *
                         struct err *e) MUST_USE;
 /* ERR_MODEL_PASSPORT unless input and output of the network are those the passport describes. */
 enum rc passport_fits(const struct passport *p, const struct nn_info *info, struct err *e) MUST_USE;
-bool shape_is_one(const struct nn_shape *s); /* a single value */
-void passport_free(struct passport *p); /* NULL fine */
+bool shape_is_one(const struct nn_shape *s);                                               /* a single value */
+void passport_free(struct passport *p);                                                    /* NULL fine */
 int32_t passport_class_find(const struct passport *p, const char *name, bool ignore_case); /* -1: none */
 /* Sentences of advice for a class, in `language` or English; a new reference to an array, never NULL but for memory. */
 json_t *passport_advice(const struct passport *p, int32_t class_index, const char *language);

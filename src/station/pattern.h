@@ -1,4 +1,5 @@
-/* Reproducible inputs for golden vectors and benchmarks; the formulas are those of the reference data of the networks. */
+/* Reproducible inputs for golden vectors and benchmarks; the formulas are those of the reference data of the networks.
+ */
 #ifndef CLINIC_STATION_PATTERN_H
 #define CLINIC_STATION_PATTERN_H
 

@@ -94,14 +94,17 @@ static json_t *notes_of(const struct analysis_request *r, const struct analysis 
         json_array_append_new(notes, json_string(text_safe(text, sizeof(text), text, false)));
     }
     if (im->orientation != 1 && !p->recipe.apply_orientation)
-        json_array_append_new(notes, json_string("The picture carries an EXIF orientation; this network was trained without "
-                                                 "applying it"));
+        json_array_append_new(notes,
+                              json_string("The picture carries an EXIF orientation; this network was trained without "
+                                          "applying it"));
     if (im->width_px < SMALL_PX || im->height_px < SMALL_PX) {
-        str_format(text, sizeof(text), "The picture is only %dx%d pixels: too small to be read reliably", im->width_px, im->height_px);
+        str_format(text, sizeof(text), "The picture is only %dx%d pixels: too small to be read reliably", im->width_px,
+                   im->height_px);
         json_array_append_new(notes, json_string(text));
     }
     if (p->assumed) {
-        str_format(text, sizeof(text), "No passport: input taken as %dx%dx%d, levels times 1/255; classes are only numbered",
+        str_format(text, sizeof(text),
+                   "No passport: input taken as %dx%dx%d, levels times 1/255; classes are only numbered",
                    p->recipe.height_px, p->recipe.width_px, p->recipe.channels);
         json_array_append_new(notes, json_string(text));
         bool probability = out_n == 1 ? net->info->last_is_sigmoid : sums_to_one(out, out_n);
@@ -139,16 +142,17 @@ static enum rc answer_build(const struct conf *conf, const struct analysis_reque
     str_copy(a->model_sha256, sizeof(a->model_sha256), net->sha256);
     a->width_px = im->width_px;
     a->height_px = im->height_px;
-    a->json = json_pack(
-        "{s:s s:s s:f s:o s:o s:o s:o s:{s:s s:s s:s} s:{s:i s:i s:s s:s} s:f s:{s:f s:f s:f s:f} s:o}", "file",
-        text_safe(name, sizeof(name), r->name ? r->name : "picture", false), "prediction", a->predicted_class, "confidence",
-        v->confidence, "recommendations", passport_advice(p, v->class_index, conf_text(conf, CONF_ID_site_language)),
-        "raw_score", json_float(v->score), "threshold", v->has_threshold ? json_real(v->threshold) : json_null(), "scores",
-        scores_of(p, out, n), "model", "id", p->id, "version", p->version, "sha256", net->sha256, "image", "width",
-        (int)im->width_px, "height", (int)im->height_px, "format", image_format_name(im->format), "sha256", a->file.sha256,
-        "processing_time", round(a->seconds * 1e6) / 1e6, "timings_ms", "decode", ms3(t->decode_ms), "prepare",
-        ms3(t->prepare_ms), "compute", ms3(t->compute_ms), "total", ms3(a->seconds * 1e3), "notes",
-        notes_of(r, a, im, net, out, (size_t)n));
+    a->json =
+        json_pack("{s:s s:s s:f s:o s:o s:o s:o s:{s:s s:s s:s} s:{s:i s:i s:s s:s} s:f s:{s:f s:f s:f s:f} s:o}",
+                  "file", text_safe(name, sizeof(name), r->name ? r->name : "picture", false), "prediction",
+                  a->predicted_class, "confidence", v->confidence, "recommendations",
+                  passport_advice(p, v->class_index, conf_text(conf, CONF_ID_site_language)), "raw_score",
+                  json_float(v->score), "threshold", v->has_threshold ? json_real(v->threshold) : json_null(), "scores",
+                  scores_of(p, out, n), "model", "id", p->id, "version", p->version, "sha256", net->sha256, "image",
+                  "width", (int)im->width_px, "height", (int)im->height_px, "format", image_format_name(im->format),
+                  "sha256", a->file.sha256, "processing_time", round(a->seconds * 1e6) / 1e6, "timings_ms", "decode",
+                  ms3(t->decode_ms), "prepare", ms3(t->prepare_ms), "compute", ms3(t->compute_ms), "total",
+                  ms3(a->seconds * 1e3), "notes", notes_of(r, a, im, net, out, (size_t)n));
     return a->json ? RC_OK : err_set(e, ERR_MEMORY, NULL);
 }
 

@@ -9,11 +9,11 @@
 /* The verdict over a network's output. */
 struct verdict {
     int32_t class_index;
-    bool positive;       /* meaningful when the passport has a positive class */
+    bool positive; /* meaningful when the passport has a positive class */
     bool has_threshold;
-    float score;         /* positive class' score, or the top probability */
+    float score; /* positive class' score, or the top probability */
     double threshold;
-    double confidence;   /* percent, rounded to two decimals */
+    double confidence; /* percent, rounded to two decimals */
 };
 /* out: n outputs of the network as it is. One sigmoid unit, or two classes with a positive one: score >= threshold is
  * positive; at 0.5 confidence is score or 1 - score in percent, elsewhere score is rescaled piecewise so that the
@@ -24,12 +24,12 @@ enum rc verdict_of(const struct passport *p, const float *out, int32_t n, double
 float verdict_score(const struct passport *p, const float *out, int32_t n, int32_t class_index);
 
 struct analysis_request {
-    int fd;              /* picture; borrowed. Read from its beginning */
-    const char *name;    /* as the user calls it; NULL: "picture" */
-    const char *model;   /* id or path; NULL: the default network */
-    double threshold;    /* NAN: the passport's */
-    int32_t threads;     /* 0: the setting */
-    const char *isa;     /* NULL: best */
+    int fd;            /* picture; borrowed. Read from its beginning */
+    const char *name;  /* as the user calls it; NULL: "picture" */
+    const char *model; /* id or path; NULL: the default network */
+    double threshold;  /* NAN: the passport's */
+    int32_t threads;   /* 0: the setting */
+    const char *isa;   /* NULL: best */
     struct station_job *job;
 };
 struct analysis {
@@ -40,7 +40,8 @@ struct analysis {
     int32_t width_px, height_px;
     double seconds;
 };
-enum rc station_analyse(struct station *st, const struct analysis_request *r, struct analysis *out, struct err *e) MUST_USE;
+enum rc station_analyse(struct station *st, const struct analysis_request *r, struct analysis *out,
+                        struct err *e) MUST_USE;
 void analysis_fini(struct analysis *a);
 
 #endif

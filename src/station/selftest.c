@@ -1,10 +1,10 @@
-/* Does this program still compute what it should: golden vectors of every installed network, and the sample pictures whose
- * outputs the passports hold. */
+/* Does this program still compute what it should: golden vectors of every installed network, and the sample pictures
+ * whose outputs the passports hold. */
+#include "station/selftest.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "station/netcache.h"
 #include "station/predict.h"
-#include "station/selftest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@ static void add_case(struct selftest *t, const char *id, const char *what, bool 
 {
     t->passed = t->passed && ok;
     json_array_append_new(t->cases, json_pack("{s:s s:s s:b s:o s:s}", "network", id, "case", what, "passed", ok,
-                                              "max_difference", isfinite(diff) ? json_real(diff) : json_null(), "detail",
-                                              detail));
+                                              "max_difference", isfinite(diff) ? json_real(diff) : json_null(),
+                                              "detail", detail));
 }
 
 /* {"picture", "scores": {class: p}, "tolerance"} of the passport against this program's answer. */
@@ -50,7 +50,8 @@ static void picture_case(struct selftest *t, const char *id, const json_t *row)
     }
     const char *class;
     json_t *want;
-    json_object_foreach(json_object_get(row, "scores"), class, want) {
+    json_object_foreach(json_object_get(row, "scores"), class, want)
+    {
         double got = json_number_value(json_object_get(json_object_get(a.json, "scores"), class));
         worst = fmax(worst, fabs(got - json_number_value(want)));
     }
@@ -76,7 +77,8 @@ static enum rc test_one(void *ctx, const char *id, struct err *e)
     json_decref(answer);
     size_t i;
     json_t *row;
-    json_array_foreach(json_object_get(net->passport->json, "samples"), i, row) {
+    json_array_foreach(json_object_get(net->passport->json, "samples"), i, row)
+    {
         picture_case(t, id, row);
     }
     return RC_OK;

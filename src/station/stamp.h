@@ -1,5 +1,5 @@
-/* Remembered facts about a network file, so that a start does not hash it again: valid while device, inode, size, mtime and
- * ctime stay the same. Kept in the cache folder as <hash of the path>.stamp. */
+/* Remembered facts about a network file, so that a start does not hash it again: valid while device, inode, size, mtime
+ * and ctime stay the same. Kept in the cache folder as <hash of the path>.stamp. */
 #ifndef CLINIC_STATION_STAMP_H
 #define CLINIC_STATION_STAMP_H
 

@@ -59,7 +59,8 @@ enum rc auc_delong(const double *score, const bool *positive, size_t n, struct i
     if (count[0] > 0 && count[1] > 0) {
         qsort(s, n, sizeof(*s), by_score);
         midranks(s, n);
-        /* Structural components: of a positive, the share of negatives below it; of a negative, of positives above it. */
+        /* Structural components: of a positive, the share of negatives below it; of a negative, of positives above it.
+         */
         for (size_t i = 0; i < n; i++) {
             int own = s[i].positive;
             double below = (s[i].rank_all - s[i].rank_own) / count[!own];

@@ -1,4 +1,5 @@
-/* Workers: what one analysis at a time needs: a caged reader, threads, a run of one network, buffers. Kept warm between calls. */
+/* Workers: what one analysis at a time needs: a caged reader, threads, a run of one network, buffers. Kept warm between
+ * calls. */
 #ifndef CLINIC_STATION_WORKER_H
 #define CLINIC_STATION_WORKER_H
 

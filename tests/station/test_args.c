@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 static const struct op_row row = {
-    .name = "x.y", .args = "name:text! n:int score:number on:bool when:date file:file! pass:secret what:object ids:int[] many:text[]!"};
+    .name = "x.y",
+    .args =
+        "name:text! n:int score:number on:bool when:date file:file! pass:secret what:object ids:int[] many:text[]!"};
 
 static void spec(void **state)
 {
@@ -20,8 +22,8 @@ static void spec(void **state)
     const char *cursor = row.args;
     struct op_arg a;
     static const struct op_arg want[] = {
-        {"name", ARG_TEXT, true, false}, {"n", ARG_INT, false, false},      {"score", ARG_NUMBER, false, false},
-        {"on", ARG_BOOL, false, false},  {"when", ARG_DATE, false, false},  {"file", ARG_FILE, true, false},
+        {"name", ARG_TEXT, true, false},    {"n", ARG_INT, false, false},       {"score", ARG_NUMBER, false, false},
+        {"on", ARG_BOOL, false, false},     {"when", ARG_DATE, false, false},   {"file", ARG_FILE, true, false},
         {"pass", ARG_SECRET, false, false}, {"what", ARG_OBJECT, false, false}, {"ids", ARG_INT, false, true},
         {"many", ARG_TEXT, true, true},
     };
@@ -65,7 +67,8 @@ static void table(void **state)
         if (args != (*r->args ? blanks + 1 : 0))
             fail_msg("%s: arguments '%s' do not parse", r->name, r->args);
         if (r->effect != OP_READS && r->who == WHO_ANYONE)
-            assert_true(str_starts(r->name, "session.") || str_eq(r->name, "station.init") || str_eq(r->name, "users.register"));
+            assert_true(str_starts(r->name, "session.") || str_eq(r->name, "station.init") ||
+                        str_eq(r->name, "users.register"));
     }
     assert_null(station_op_find("nothing"));
 }
@@ -85,9 +88,10 @@ static void accepts(void **state)
     (void)state;
     json_t *args;
     struct err e;
-    assert_int_equal(check("{\"name\":\"a\",\"many\":\"one\",\"score\":1,\"n\":null,\"when\":\"T-7\"}", 0, &args, &e), RC_OK);
+    assert_int_equal(check("{\"name\":\"a\",\"many\":\"one\",\"score\":1,\"n\":null,\"when\":\"T-7\"}", 0, &args, &e),
+                     RC_OK);
     assert_int_equal(json_array_size(json_object_get(args, "many")), 1); /* one value stands for a list of one */
-    assert_null(json_object_get(args, "n"));                            /* null is absent */
+    assert_null(json_object_get(args, "n"));                             /* null is absent */
     struct op_call c = {.args = args};
     int64_t i;
     assert_true(arg_number(&c, "score", 0) == 1.0);
@@ -178,8 +182,8 @@ static void calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spec), cmocka_unit_test(table), cmocka_unit_test(accepts), cmocka_unit_test(refuses),
-        cmocka_unit_test(calls),
+        cmocka_unit_test(spec),    cmocka_unit_test(table), cmocka_unit_test(accepts),
+        cmocka_unit_test(refuses), cmocka_unit_test(calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,13 +44,15 @@ static void reads_float32(void **state)
     float data[6] = {1, 2, 3, 4, 5, (float)NAN};
     struct npy a;
     struct err e = {0};
-    assert_int_equal(parse("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", data, sizeof(data), &a, &e), RC_OK);
+    assert_int_equal(parse("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", data, sizeof(data), &a, &e),
+                     RC_OK);
     assert_int_equal(a.rank, 2);
     assert_int_equal(a.dim[0], 2);
     assert_int_equal(a.dim[1], 3);
     assert_memory_equal(a.data, data, sizeof(data));
     npy_fini(&a);
-    assert_int_equal(parse("{\"shape\":(6,),\"fortran_order\":True,\"descr\":\"=f4\"}", data, sizeof(data), &a, &e), RC_OK);
+    assert_int_equal(parse("{\"shape\":(6,),\"fortran_order\":True,\"descr\":\"=f4\"}", data, sizeof(data), &a, &e),
+                     RC_OK);
     assert_int_equal(a.rank, 1);
     npy_fini(&a);
     assert_int_equal(parse("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", data, 4, &a, &e), RC_OK);
@@ -89,14 +91,26 @@ static void hostile_headers(void **state)
 {
     (void)state;
     static const char *const headers[] = {
-        "", "{", "{}", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False}",
-        "{'descr': '>f4', 'fortran_order': False, 'shape': (1,)}", "{'descr': '<f2', 'fortran_order': False, 'shape': (1,)}",
-        "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "{'descr': '<U9', 'fortran_order': False, 'shape': (1,)}",
-        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "{'descr': '<f4", "{'descr': '<f4444444', 'shape': (1,)}",
-        "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1)}", "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1.5,)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,", "{'descr': '<f4', 'fortran_order': False, 'shape': (1 1)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': 1}", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
+        "",
+        "{",
+        "{}",
+        "{'descr': '<f4'}",
+        "{'descr': '<f4', 'fortran_order': False}",
+        "{'descr': '>f4', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '<f2', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '<U9', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '<f4",
+        "{'descr': '<f4444444', 'shape': (1,)}",
+        "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1)}",
+        "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1.5,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1 1)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': 1}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4294967296)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551617,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999999,)}",
@@ -120,7 +134,8 @@ static void every_cut_is_refused(void **state)
     (void)state;
     unsigned char bytes[256];
     float data[4] = {1, 2, 3, 4};
-    size_t n = build(bytes, sizeof(bytes), "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", data, sizeof(data));
+    size_t n =
+        build(bytes, sizeof(bytes), "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", data, sizeof(data));
     for (size_t cut = 0; cut < n; cut++) {
         struct npy a;
         struct err e = {0};
@@ -197,8 +212,8 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_float32), cmocka_unit_test(converts_numbers), cmocka_unit_test(hostile_headers),
-        cmocka_unit_test(every_cut_is_refused), cmocka_unit_test(round_trip), cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(reads_float32),        cmocka_unit_test(converts_numbers), cmocka_unit_test(hostile_headers),
+        cmocka_unit_test(every_cut_is_refused), cmocka_unit_test(round_trip),       cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,14 +15,15 @@
 
 #include <cmocka.h>
 
-static const char good[] =
-    "{\"id\":\"x\",\"version\":\"1\",\"title\":\"t\",\"task\":\"t\",\"modality\":\"m\","
-    "\"sha256\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\","
-    "\"classes\":[{\"name\":\"no\"},{\"name\":\"yes\",\"label\":\"found\",\"advice\":{\"en\":[\"Look.\"],\"lg\":[\"Laba.\"]}}],"
-    "\"positive_class\":\"yes\",\"operating_points\":[{\"name\":\"d\",\"threshold\":0.4}],"
-    "\"preprocessing\":{\"colour\":\"rgb\",\"orientation\":\"ignored\",\"aspect\":\"stretch\",\"resize\":\"pil-bilinear\","
-    "\"width\":4,\"height\":3,\"scale\":[1,0.5,0.25],\"offset\":-1},"
-    "\"golden\":[{\"pattern\":\"p0\",\"output\":[0.5],\"tolerance\":1e-5}]}";
+static const char good[] = "{\"id\":\"x\",\"version\":\"1\",\"title\":\"t\",\"task\":\"t\",\"modality\":\"m\","
+                           "\"sha256\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\","
+                           "\"classes\":[{\"name\":\"no\"},{\"name\":\"yes\",\"label\":\"found\",\"advice\":{\"en\":["
+                           "\"Look.\"],\"lg\":[\"Laba.\"]}}],"
+                           "\"positive_class\":\"yes\",\"operating_points\":[{\"name\":\"d\",\"threshold\":0.4}],"
+                           "\"preprocessing\":{\"colour\":\"rgb\",\"orientation\":\"ignored\",\"aspect\":\"stretch\","
+                           "\"resize\":\"pil-bilinear\","
+                           "\"width\":4,\"height\":3,\"scale\":[1,0.5,0.25],\"offset\":-1},"
+                           "\"golden\":[{\"pattern\":\"p0\",\"output\":[0.5],\"tolerance\":1e-5}]}";
 
 static enum rc parse(const char *text, struct passport **p, struct err *e)
 {
@@ -222,7 +223,8 @@ static void shipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_all_fields), cmocka_unit_test(each_rule), cmocka_unit_test(not_json), cmocka_unit_test(fits),
+        cmocka_unit_test(reads_all_fields), cmocka_unit_test(each_rule),
+        cmocka_unit_test(not_json),         cmocka_unit_test(fits),
         cmocka_unit_test(assumed),          cmocka_unit_test(shipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,8 @@ static void delong_is_its_definition(void **state)
             u = u * 1664525u + 1013904223u;
             positive[i] = (u >> 16) % 3 == 0;
             u = u * 1664525u + 1013904223u;
-            score[i] = (double)((u >> 20) % (round % 2 ? 7u : 4000u)) + (positive[i] ? 3 : 0); /* ties in every other round */
+            score[i] =
+                (double)((u >> 20) % (round % 2 ? 7u : 4000u)) + (positive[i] ? 3 : 0); /* ties in every other round */
         }
         positive[0] = positive[1] = true;
         positive[2] = positive[3] = false;
@@ -102,8 +103,8 @@ static void delong_is_its_definition(void **state)
     }
 }
 
-/* Hanley and McNeil, Radiology 143 (1982), table 1: 58 normal and 51 abnormal CT readings in five categories; the area is
- * 0.893 by the trapezoidal rule (Wilcoxon). */
+/* Hanley and McNeil, Radiology 143 (1982), table 1: 58 normal and 51 abnormal CT readings in five categories; the area
+ * is 0.893 by the trapezoidal rule (Wilcoxon). */
 static void hanley_mcneil(void **state)
 {
     (void)state;

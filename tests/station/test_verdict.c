@@ -1,4 +1,5 @@
-/* From scores to classes and confidences: the table of the contract, other operating points, several classes, bad output. */
+/* From scores to classes and confidences: the table of the contract, other operating points, several classes, bad
+ * output. */
 #include "station/predict.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ static void other_operating_points(void **state)
         double confidence;
         int32_t class;
     } rows[] = {
-        {0.2, 0.1f, 75.0, 0}, {0.2, 0.6f, 75.0, 1}, {0.8, 0.4f, 75.0, 0}, {0.8, 0.9f, 75.0, 1}, {0.0, 0.0f, 50.0, 1},
+        {0.2, 0.1f, 75.0, 0},  {0.2, 0.6f, 75.0, 1}, {0.8, 0.4f, 75.0, 0},  {0.8, 0.9f, 75.0, 1},  {0.0, 0.0f, 50.0, 1},
         {0.0, 1.0f, 100.0, 1}, {1.0, 0.5f, 75.0, 0}, {1.0, 1.0f, 100.0, 1}, {0.3, 0.0f, 100.0, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -156,10 +157,14 @@ static void floats_keep_their_decimals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(contract_table),           cmocka_unit_test(equality_is_positive),
-        cmocka_unit_test(other_operating_points),   cmocka_unit_test(confidence_never_below_half),
-        cmocka_unit_test(softmax_pair_uses_positive_score), cmocka_unit_test(top_class_of_many),
-        cmocka_unit_test(refusals),                 cmocka_unit_test(scores_of_classes),
+        cmocka_unit_test(contract_table),
+        cmocka_unit_test(equality_is_positive),
+        cmocka_unit_test(other_operating_points),
+        cmocka_unit_test(confidence_never_below_half),
+        cmocka_unit_test(softmax_pair_uses_positive_score),
+        cmocka_unit_test(top_class_of_many),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(scores_of_classes),
         cmocka_unit_test(floats_keep_their_decimals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
