@@ -11,6 +11,11 @@ static const struct ir_shape *in_shape(const struct ir_graph *g, const struct ir
     return &g->tensor[plan_in(g, n, i)];
 }
 
+static int32_t channels_of(const struct ir_shape *s)
+{
+    return s->dim[s->rank - 1];
+}
+
 static bool act_known(const struct ir_act *a)
 {
     struct kern_act k;
@@ -61,7 +66,7 @@ static const struct plan_row *row_of(const struct nn_plan *plan, int32_t node)
         return n->u.conv.groups == 1 && act_known(&n->u.conv.act) && taps_of(&n->u.conv.w, n->u.conv.w.spatial) <= 4096 ? &plan_row_conv : NULL;
     case IR_DWCONV:
         return act_known(&n->u.conv.act) && taps_of(&n->u.conv.w, n->u.conv.w.spatial - 1) <= ROW_TAPS &&
-                       plan_weight(g, n, 0)->shape.dim[plan_weight(g, n, 0)->shape.rank - 1] == 1
+                       nn_shape_n(&plan_weight(g, n, 0)->shape) == taps_of(&n->u.conv.w, n->u.conv.w.spatial) * channels_of(in_shape(g, n, 0))
                    ? &plan_row_depthwise
                    : NULL;
     case IR_DENSE: return act_known(&n->u.dense.act) ? &plan_row_dense : NULL;

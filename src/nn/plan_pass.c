@@ -249,9 +249,23 @@ static enum rc pass_gate(struct passes *p, int32_t i)
     return RC_OK;
 }
 
+/* A convolution with one input channel per group is a depthwise one; its weights [k.., 1, C*m] lie as [k.., C, m]. */
+static enum rc pass_depthwise(struct passes *p, int32_t i)
+{
+    struct ir_node *n = node_at(p, i);
+    if (n->op != IR_CONV || n->in_n != 1 || n->u.conv.groups == 1)
+        return RC_OK;
+    const struct ir_shape *x = &p->plan->g.tensor[plan_in(&p->plan->g, n, 0)];
+    if (n->u.conv.groups == x->dim[x->rank - 1]) {
+        n->op = IR_DWCONV;
+        n->u.conv.groups = 1;
+    }
+    return RC_OK;
+}
+
 /* In this order, each over the whole graph. */
 static enum rc (*const passes[])(struct passes *p, int32_t node) = {
-    pass_pad, pass_affine, pass_act, pass_residual, pass_act, pass_pre, pass_gate,
+    pass_depthwise, pass_pad, pass_affine, pass_act, pass_residual, pass_act, pass_pre, pass_gate,
 };
 
 enum rc plan_pass_all(struct nn_plan *plan, struct err *e)

@@ -32,7 +32,7 @@ enum rc plan_taps_pack(struct nn_prepare *p, int32_t node, int64_t *offset, stru
     const struct nn_plan *plan = nn_prepare_plan(p);
     const struct ir_node *n = &plan->g.node[node];
     const struct ir_shape *w = &plan_weight(&plan->g, n, 0)->shape;
-    struct taps_fill f = {.vector = plan_kern(plan)->vector, .channels = w->dim[w->rank - 2], .bias = n->u.conv.has_bias,
+    struct taps_fill f = {.vector = plan_kern(plan)->vector, .channels = w->dim[w->rank - 2] * w->dim[w->rank - 1], .bias = n->u.conv.has_bias,
                           .affine = plan->fuse[node].affine};
     f.taps = (int32_t)(nn_shape_n(w) / f.channels);
     f.affine_at = f.bias ? 2 : 1;

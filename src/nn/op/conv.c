@@ -219,7 +219,9 @@ static enum rc prepare(struct nn_prepare *p, const struct ir_node *n, struct nn_
 
 enum rc op_prepare_CONV(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
 {
-    return prepare(p, n, s, tile_conv, false, e);
+    const struct ir_shape *x = &s->in[0].shape;
+    bool depthwise = n->u.conv.groups == x->dim[x->rank - 1]; /* its weights then lie as those of DWCONV */
+    return prepare(p, n, s, depthwise ? tile_depthwise : tile_conv, depthwise, e);
 }
 
 enum rc op_prepare_DWCONV(struct nn_prepare *p, const struct ir_node *n, struct nn_step *s, struct err *e)
