@@ -20,10 +20,6 @@ struct mailbox {
     struct station *st;
 };
 
-typedef enum mail_outcome mail_send_fn(const struct mail_server *s, const char *from, const char *to,
-                                       const void *message, size_t n, const volatile bool *cancel, char *reply,
-                                       size_t reply_cap, struct err *e);
-
 /* A demo without a mail server keeps its letters in a folder, where they can be looked at. */
 static enum mail_outcome keep_in_folder(const struct records *r, const struct store_mail *m, char *reply, size_t cap,
                                         struct err *e)
@@ -43,14 +39,8 @@ static enum mail_outcome deliver(const struct conf *conf, const struct records *
     struct mail_server server;
     if (!conf_text(conf, CONF_ID_smtp_host)[0])
         return keep_in_folder(r, m, reply, cap, e);
-    /* A function's address, by way of its bytes: ISO C has no conversion from void *. */
-    void *symbol = module_symbol("smtp", "mail_send", e);
-    mail_send_fn *send = NULL;
-    if (!symbol)
-        return MAIL_RETRY;
-    memcpy(&send, &symbol, sizeof(send));
     mail_server_from_conf(conf, &server);
-    return send(&server, m->from, m->to, m->message, m->message_n, cancel, reply, cap, e);
+    return mail_send(&server, m->from, m->to, m->message, m->message_n, cancel, reply, cap, e);
 }
 
 /* What became of it must not be lost because somebody else is writing: tried again, and else the lease runs out as
