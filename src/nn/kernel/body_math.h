@@ -36,6 +36,25 @@ static inline vec v_tanh(vec x)
     return v_less(a, v_set(0.625f), p, v_sign(x, large));
 }
 
+/* x/2 (1 + erf(x / sqrt 2)); erf by the rational approximation of Eigen, see nn/op/fn.c. */
+static inline vec v_gelu(vec x)
+{
+    vec a = v_min(v_set(4.0f), v_max(v_set(-4.0f), v_mul(x, v_set(0.70710678118654752f)))), z = v_mul(a, a);
+    vec p = v_set(-2.72614225801306e-10f), q = v_set(-1.45660718464996e-05f);
+    p = v_fma(p, z, v_set(2.77068142495902e-08f));
+    p = v_fma(p, z, v_set(-2.10102402082508e-06f));
+    p = v_fma(p, z, v_set(-5.69250639462346e-05f));
+    p = v_fma(p, z, v_set(-7.34990630326855e-04f));
+    p = v_fma(p, z, v_set(-2.95459980854025e-03f));
+    p = v_fma(p, z, v_set(-1.60960333262415e-02f));
+    q = v_fma(q, z, v_set(-2.13374055278905e-04f));
+    q = v_fma(q, z, v_set(-1.68282697438203e-03f));
+    q = v_fma(q, z, v_set(-7.37332916720468e-03f));
+    q = v_fma(q, z, v_set(-1.42647390514189e-02f));
+    vec half = v_mul(x, v_set(0.5f));
+    return v_fma(half, v_div(v_mul(a, p), q), half);
+}
+
 /* One case of the switch for a whole block of vectors: FOR(statement) runs it with x naming each of them. */
 #define ACT_BLOCK(act, FOR)                                                                                              \
     do {                                                                                                                 \
@@ -47,6 +66,7 @@ static inline vec v_tanh(vec x)
         case KERN_SWISH: FOR(x = v_mul(x, v_sigmoid(x))); break;                                                         \
         case KERN_SIGMOID: FOR(x = v_sigmoid(x)); break;                                                                 \
         case KERN_TANH: FOR(x = v_tanh(x)); break;                                                                       \
+        case KERN_GELU: FOR(x = v_gelu(x)); break;                                                                       \
         case KERN_HARD_SWISH:                                                                                            \
             FOR(x = v_mul(x, v_min(v_set(1.0f), v_max(v_zero(), v_fma(x, v_set(1.0f / 6.0f), v_set(0.5f))))));           \
             break;                                                                                                       \

@@ -29,6 +29,7 @@ bool kern_act_from(const struct ir_act *ir, struct kern_act *out)
     case IR_FN_SWISH: out->fn = KERN_SWISH; return true;
     case IR_FN_SIGMOID: out->fn = KERN_SIGMOID; return true;
     case IR_FN_TANH: out->fn = KERN_TANH; return true;
+    case IR_FN_GELU: out->fn = KERN_GELU; return true;
     case IR_FN_EXP: out->fn = KERN_EXP; return true;
     case IR_FN_HARD_SWISH: out->fn = KERN_HARD_SWISH; return true;
     case IR_FN_HARD_SIGMOID: *out = (struct kern_act){KERN_HARD_SIGMOID, ir->a, ir->b}; return true;

@@ -9,7 +9,8 @@
 enum { KERN_TAPS_MAX = 64 };
 
 /* Fused activation: the functions vector kernels know. */
-enum kern_fn { KERN_NONE, KERN_CLAMP, KERN_LEAKY, KERN_SWISH, KERN_SIGMOID, KERN_TANH, KERN_HARD_SWISH, KERN_HARD_SIGMOID, KERN_ELU, KERN_EXP };
+enum kern_fn { KERN_NONE, KERN_CLAMP, KERN_LEAKY, KERN_SWISH, KERN_SIGMOID, KERN_TANH, KERN_HARD_SWISH, KERN_HARD_SIGMOID, KERN_ELU, KERN_EXP,
+               KERN_GELU };
 struct kern_act {
     int32_t fn;
     float a, b; /* CLAMP: lower, upper bound. LEAKY: slope, upper bound. HARD_SIGMOID: clip(a x + b, 0, 1). ELU: a (exp(x) - 1) */
@@ -32,6 +33,7 @@ struct kern_gemm {
     const float *residual;       /* NULL: none */
     int64_t ldr;
     bool more;                   /* adds to what is in C instead of starting with the bias (k in several calls) */
+    const float *ahead;          /* what the next call reads, fetched early; NULL: nothing known */
     bool hold;                   /* no residual and no activation yet: another call follows */
     struct kern_act act;
 };
@@ -48,6 +50,25 @@ struct kern_row {
     struct kern_act act;
     float *sum;              /* depthwise: adds each result to sum[channel] as well; NULL: no */
     bool average;            /* pooling: mean of the real cells, else maximum */
+};
+
+/* Winograd F(4x4, 3x3): one tile of 6x6 input cells to 36 planes of channels, and 36 planes to 4x4 results. */
+struct kern_wino_in {
+    const float *row[6];     /* cell 0 of each input row; NULL: outside */
+    int32_t from, to;        /* cells inside */
+    int64_t pitch;
+    int32_t channels;
+    float *v;                /* plane 0, this tile */
+    int64_t plane;           /* floats between planes */
+};
+struct kern_wino_out {
+    const float *m;
+    int64_t plane;
+    const float *bias, *residual; /* residual NULL: none */
+    float *out;
+    int64_t pitch, residual_pitch, width; /* width: pixels of a row of the whole picture */
+    int32_t rows, cols, channels;         /* results that lie inside */
+    struct kern_act act;
 };
 
 struct kern_isa {
@@ -68,10 +89,8 @@ struct kern_isa {
     void (*reduce)(const float *x, int64_t ldx, int64_t rows, int32_t channels, float *sum, bool maximum);
     double (*exp_sum)(const float *x, float *y, int64_t n, float max); /* y = exp(x - max); their sum */
     float (*maximum)(const float *x, int64_t n);
-    /* Winograd F(4x4, 3x3), channels vectorised: see winograd.h */
-    void (*wino_in)(const float *const *row, int64_t pitch, int32_t x0, int32_t in_w, int32_t channels, float *v, int64_t plane);
-    void (*wino_out)(const float *m, int64_t plane, const float *bias, float *out, int64_t out_row, int64_t pitch, int32_t rows,
-                     int32_t cols, int32_t channels, const struct kern_act *act);
+    void (*wino_in)(const struct kern_wino_in *j);
+    void (*wino_out)(const struct kern_wino_out *j);
 };
 /* Table of the instruction set (enum nn_isa); never NULL. */
 const struct kern_isa *kern_isa(int32_t isa);
