@@ -53,12 +53,19 @@ void app_say(struct app *a, enum style s, const char *fmt, ...)
     app_dirty(a);
 }
 
+static bool ends_sentence(const char *text)
+{
+    size_t n = strlen(text);
+    return n && strchr(".?!", text[n - 1]);
+}
+
 void app_fail(struct app *a, const struct err *e)
 {
     if (e->code == ERR_CANCELLED)
         app_say(a, STYLE_TEXT, "Stopped. What was done before stays.");
     else
-        app_say(a, STYLE_ERROR, "%s. %s. (E%d)", e->msg, err_advice(e->code), (int)e->code);
+        app_say(a, STYLE_ERROR, "%s%s %s. (E%d)", e->msg, ends_sentence(e->msg) ? "" : ".", err_advice(e->code),
+                (int)e->code);
 }
 
 /* ---- screens ---- */

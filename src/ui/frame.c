@@ -3,19 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void draw_who(struct app *a, const struct pane *p)
-{
-    char who[200];
-    if (!a->token)
-        str_copy(who, sizeof who, a->site_name);
-    else if (p->cols < 60)
-        str_copy(who, sizeof who, a->username);
-    else
-        str_format(who, sizeof who, "%s %s", a->username, a->role_text);
-    pane_right(p, 0, STYLE_TEXT, who);
-}
-
-static void draw_tabs(struct app *a, const struct pane *p)
+/* Returns the columns used. */
+static int draw_tabs(struct app *a, const struct pane *p)
 {
     bool narrow = p->cols < 80;
     int col = 0, number = 0;
@@ -24,21 +13,34 @@ static void draw_tabs(struct app *a, const struct pane *p)
         if (a->stack[i].row->tab)
             here = a->stack[i].row;
     if (!a->token || !narrow)
-        col = pane_text(p, 0, 0, STYLE_TITLE, "clinic") + 1;
+        col = pane_text(p, 0, 0, STYLE_TITLE, "clinic") + 2;
     for (int order = 1; a->token && order < 20; order++)
         for (size_t i = 0; i < screens_n; i++) {
             const struct screen_row *row = screens[i];
             if (row->tab != order || !(row->roles & (int)a->view.role_bit))
                 continue;
-            bool on = row == here;
             number++;
-            if (on)
-                col += pane_printf(p, 0, col, STYLE_TAB_ON, "[%d %s]", number, row->title);
+            if (row == here)
+                col += pane_printf(p, 0, col, STYLE_TAB_ON, "[%d %s]", number, row->title) + 1;
             else if (narrow)
-                col += pane_printf(p, 0, col, STYLE_TAB, " %d", number);
+                col += pane_printf(p, 0, col, STYLE_TAB, "%d", number) + 1;
             else
-                col += pane_printf(p, 0, col, STYLE_TAB, " %d %s", number, row->title);
+                col += pane_printf(p, 0, col, STYLE_TAB, "%d %s", number, row->title) + 1;
         }
+    return col;
+}
+
+static void draw_who(struct app *a, const struct pane *p, int from)
+{
+    char who[200], fitted[200];
+    if (!a->token)
+        str_copy(who, sizeof who, a->site_name);
+    else if (p->cols < 60)
+        str_copy(who, sizeof who, a->username);
+    else
+        str_format(who, sizeof who, "%s %s", a->username, a->role_text);
+    if (from < p->cols)
+        pane_right(p, 0, STYLE_TEXT, text_fit(fitted, sizeof fitted, who, (size_t)(p->cols - from)));
 }
 
 /* "[####------] 12 of 40  3.1/s  9 s left  computing" */
@@ -72,7 +74,12 @@ static void draw_message(struct app *a, const struct pane *p)
             pane_printf(p, 0, 0, STYLE_TEXT, "%s ...   Ctrl-C stops", a->stage);
     } else if (a->message_n && a->message_shown) {
         const struct message *m = &a->message[(a->message_n - 1) % APP_MESSAGES];
-        pane_field(p, 0, 0, p->cols, m->style, m->text);
+        int wide = (int)text_columns(m->text), lines = wide <= p->cols ? 1 : wide / (p->cols - 10) + 1;
+        lines = lines < 5 ? lines : 5;
+        /* one that is longer than the line covers what is above, until the next key */
+        struct pane over = {p->g, p->row - lines + 1, p->col, lines, p->cols};
+        pane_fill(&over, 0, 0, lines, over.cols, ' ', STYLE_TEXT);
+        pane_wrap(&over, 0, m->style, m->text);
     }
 }
 
@@ -92,9 +99,37 @@ static void first_word(char *dst, size_t cap, const char *words)
     *strchrnul(dst, ' ') = 0;
 }
 
-static void draw_keys(struct app *a, const struct pane *p)
+/* "f filter  "; what does not fit is left out. Returns the columns used. */
+static int draw_key(const struct pane *p, int col, int room, enum action act)
+{
+    char label[16], key[16] = "";
+    first_word(key, sizeof key, actions[act].keys);
+    str_copy(label, sizeof label, actions[act].name);
+    int width = (int)(strlen(key) + 1 + strlen(label));
+    if (col + width > room)
+        return 0;
+    pane_text(p, 0, col, STYLE_KEY, key);
+    pane_text(p, 0, col + (int)strlen(key) + 1, STYLE_TEXT, label);
+    return width + 2;
+}
+
+static bool screen_can(const struct app *a, enum action act)
 {
     const struct screen *s = app_top_const(a);
+    return s->row->can && s->row->can(a, s->state, act);
+}
+
+static bool in_own_bar(const struct screen_row *row, enum action act)
+{
+    for (size_t i = 0; i < ARRAY_N(row->bar); i++)
+        if (row->bar[i] == act)
+            return true;
+    return false;
+}
+
+static void draw_keys(struct app *a, const struct pane *p)
+{
+    const struct screen_row *row = app_top_const(a)->row;
     static const char tail[] = "? help";
     int col = 0, room = p->cols - (int)sizeof tail;
     if (a->overlay.kind != OVERLAY_NONE) {
@@ -102,20 +137,22 @@ static void draw_keys(struct app *a, const struct pane *p)
                   a->overlay.kind == OVERLAY_CONFIRM ? "y yes   n no   Esc no" : "Enter do it   Esc leave");
         return;
     }
+    if (app_can_take_back(a) && !screen_can(a, ACT_UNDO))
+        col += draw_key(p, col, room, ACT_UNDO);
+    int none = col;
+    for (size_t i = 0; i < ARRAY_N(row->bar); i++)
+        if (row->bar[i] && screen_can(a, row->bar[i]))
+            col += draw_key(p, col, room, row->bar[i]);
     for (size_t group = 0; group < ARRAY_N(bar_groups); group++)
-        for (enum action act = ACT_NONE + 1; act < ACT_N; act++) {
-            if (!str_eq(actions[act].group, bar_groups[group]) || !in_key_bar(act) || !s->row->can ||
-                !s->row->can(a, s->state, act))
-                continue;
-            char label[16], key[16] = "";
-            first_word(key, sizeof key, actions[act].keys);
-            str_copy(label, sizeof label, actions[act].name);
-            int width = (int)(strlen(key) + 1 + strlen(label) + 2);
-            if (col + width > room)
-                break;
-            col += pane_text(p, 0, col, STYLE_KEY, key);
-            col += 1 + pane_text(p, 0, col + 1, STYLE_TEXT, label) + 2;
-        }
+        for (enum action act = ACT_NONE + 1; act < ACT_N; act++)
+            if (str_eq(actions[act].group, bar_groups[group]) && in_key_bar(act) && !in_own_bar(row, act) &&
+                screen_can(a, act))
+                col += draw_key(p, col, room, act);
+    if (col == none) { /* a form: letters are typed */
+        pane_field(p, 0, col, p->cols - col, STYLE_TEXT,
+                   row->keys_help ? row->keys_help : "Enter next   Tab field   Esc leave   F1 help");
+        return;
+    }
     pane_right(p, 0, STYLE_TEXT, tail);
 }
 
@@ -136,8 +173,7 @@ void app_draw(struct app *a)
     struct pane top = pane_sub(&all, 0, 0, 1, g->cols), keys = pane_sub(&all, g->rows - 1, 0, 1, g->cols - 1);
     struct pane message = pane_sub(&all, g->rows - 2, 0, 1, g->cols);
     int head = 1;
-    draw_tabs(a, &top);
-    draw_who(a, &top);
+    draw_who(a, &top, draw_tabs(a, &top));
     if (a->patient_id) {
         struct pane banner = pane_sub(&all, 1, 0, 1, g->cols);
         pane_field(&banner, 0, 0, g->cols, STYLE_BANNER, a->patient_line);

@@ -173,7 +173,9 @@ void list_draw(const struct list *l, const struct pane *p, const struct list_col
         int width = column_width(columns, n, i, p->cols);
         if (width < 0)
             continue;
-        str_format(title, sizeof title, "%s%s", columns[i].title, i != sorted ? "" : descending ? " v" : " ^");
+        bool tight = (int)strlen(columns[i].title) + 2 > width && width > 0;
+        str_format(title, sizeof title, "%s%s%s", columns[i].title, i != sorted || tight ? "" : " ",
+                   i != sorted ? "" : descending ? "v" : "^");
         pane_field(p, 0, col, width, STYLE_TITLE, title);
         col += width + 1;
     }

@@ -189,6 +189,7 @@ const struct screen_row screen_compose = {
     .title = "E-mail",
     .roles = WHO_CLINICAL,
     .state_bytes = sizeof(struct state),
+    .keys_help = "Enter send   Tab field   Space change   Esc draft   F1 help",
     .help = "Type the address, Enter, Enter. Tab goes through the other fields. The message waits a few seconds in the "
             "outbox, where u takes it back. Esc keeps it as a draft.",
     .open = open_screen,

@@ -55,6 +55,7 @@ const struct screen_row screen_disclaimer = {
     .title = "Notice",
     .roles = WHO_SIGNED_IN,
     .state_bytes = sizeof(struct state),
+    .keys_help = "y accept   q leave",
     .help = "The program advises, a qualified person decides.",
     .open = open_screen,
     .draw = draw,

@@ -516,6 +516,7 @@ const struct screen_row screen_results = {
     .roles = WHO_READERS,
     .tab = 4,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_OPEN, ACT_SEARCH, ACT_FILTER, ACT_SORT, ACT_MARK, ACT_EXPORT, ACT_EMAIL, ACT_VOID},
     .help = "All results you may see. / searches while you type, f filters, o changes the order, Space marks rows for "
             "x (export) and e (e-mail). St: r reviewed, R released, V void.",
     .open = open_screen,

@@ -299,6 +299,7 @@ const struct screen_row screen_save = {
     .title = "Save",
     .roles = WHO_READERS,
     .state_bytes = sizeof(struct state),
+    .keys_help = "Enter save   Tab field   Space change   Esc leave   F1 help",
     .help = "Saves as a file in the current folder, or where the name says (~/ is your home). Enter saves, Tab goes to "
             "the format. The file can be read by you only.",
     .open = open_screen,

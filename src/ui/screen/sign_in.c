@@ -145,6 +145,7 @@ const struct screen_row screen_sign_in = {
     .id = "sign_in",
     .title = "Sign in",
     .state_bytes = sizeof(struct state),
+    .keys_help = "Enter next   Tab field   F1 help   Ctrl-L redraw   Ctrl-Q quit",
     .help = "Type your user name, Enter, your password, Enter. After five wrong passwords the account is locked for "
             "ten minutes.",
     .open = open_screen,
