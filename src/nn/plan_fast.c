@@ -101,7 +101,7 @@ void plan_fast(const struct nn_plan *plan, int32_t node, struct plan_group *grou
         return;
     }
     if (fuse[node].prev < 0) {
-        group->row = row_of(plan, node);
+        group->row = plan_is_winograd(plan, node) ? &plan_row_winograd : row_of(plan, node);
         return;
     }
     int32_t first = node;

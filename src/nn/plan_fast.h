@@ -76,6 +76,9 @@ enum rc plan_conv_init(struct nn_prepare *p, int32_t node, const struct ir_shape
 size_t plan_conv_scratch(const struct plan_conv *a, int64_t pixels);
 void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const struct plan_conv_job *job);
 
+/* A 3x3 convolution that is cheaper by Winograd's way. */
+bool plan_is_winograd(const struct nn_plan *plan, int32_t node);
+
 /* Chains: convolution -> depthwise -> pointwise, each the only reader of the one before. Marks fuse.next and fuse.prev. */
 enum rc plan_chains(struct nn_plan *plan, struct err *e) MUST_USE;
 

@@ -128,9 +128,9 @@ static void gemm(const struct kern_gemm *j)
         p.wide = j->n - p.column < width ? j->n - p.column : width;
         p.b = j->b + kern_panel_offset(self, j->n, kt, i);
         const int32_t most = self->rows_max[nv], count = (j->m + most - 1) / most;
-        const float *next = p.b + (kt + 1) * width;
+        const float *next = i + 1 < j->panel_end ? p.b + (kt + 1) * width : j->ahead;
         for (int32_t t = 0; t < count; t++) {
-            p.ahead = i + 1 < j->panel_end ? next + (kt + 1) * nv * VL / count * t : p.b;
+            p.ahead = next ? next + (kt + 1) * width / count * t : p.b;
             const int32_t from = (int32_t)((int64_t)j->m * t / count), to = (int32_t)((int64_t)j->m * (t + 1) / count);
             tiles[nv][to - from](&p, from);
         }

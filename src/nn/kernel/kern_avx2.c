@@ -18,11 +18,12 @@ static const struct kern_isa table;
 #include "nn/kernel/body_gemm.h"
 #include "nn/kernel/body_rows.h"
 #include "nn/kernel/body_flat.h"
+#include "nn/kernel/body_wino.h"
 
 static const struct kern_isa table = {
     .name = "avx2", .vector = VL, .panel_vectors_max = NV_MOST, .rows_max = {0, 8, 6, 4, 0},
     .gemm = gemm, .depthwise = depthwise, .pool = pool, .map = map, .affine = affine, .binary = binary, .reduce = reduce,
-    .exp_sum = exp_sum, .maximum = maximum,
+    .exp_sum = exp_sum, .maximum = maximum, .wino_in = wino_in, .wino_out = wino_out,
 };
 const struct kern_isa *kern_avx2(void)
 {
