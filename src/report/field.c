@@ -22,23 +22,36 @@ static void add_comma(char *dst, size_t cap, const char *what)
     str_format(dst, cap, "%s%s%s", so_far, *so_far ? ", " : "", what);
 }
 
-void field_patient(json_t *record, char *dst, size_t cap)
+const char *field_patient_name(json_t *record)
+{
+    json_t *patient = json_object_get(record, "patient");
+    const char *name = field_text(patient, "name");
+    return *name ? name : field_text(patient, "pseudonym");
+}
+
+void field_patient_facts(json_t *record, char *dst, size_t cap)
 {
     json_t *patient = json_object_get(record, "patient"), *age = json_object_get(patient, "age"),
            *id = json_object_get(patient, "id");
     char number[40];
-    const char *name = field_text(patient, "name");
     dst[0] = 0;
-    add_comma(dst, cap, *name ? name : field_text(patient, "pseudonym"));
     add_comma(dst, cap, field_text(patient, "sex"));
     if (json_is_integer(age)) {
         str_format(number, sizeof number, "%lld years", (long long)json_integer_value(age));
         add_comma(dst, cap, number);
     }
-    if (json_is_integer(id) && *name) {
+    if (json_is_integer(id)) {
         str_format(number, sizeof number, "#%06lld", (long long)json_integer_value(id));
         add_comma(dst, cap, number);
     }
+}
+
+void field_patient(json_t *record, char *dst, size_t cap)
+{
+    char facts[128];
+    field_patient_facts(record, facts, sizeof facts);
+    str_copy(dst, cap, field_patient_name(record));
+    add_comma(dst, cap, facts);
 }
 
 void field_time(json_t *object, const char *name, char *dst, size_t cap)

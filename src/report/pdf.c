@@ -97,14 +97,14 @@ static void about(struct sheet *s, json_t *record)
 {
     json_t *result = json_object_get(record, "result"), *image = json_object_get(record, "image");
     char text[LINE_CAP], when[64];
-    field_patient(record, text, sizeof text);
-    sheet_row(s, "Patient", *text ? text : "not named");
+    sheet_row(s, "Patient", *field_patient_name(record) ? field_patient_name(record) : "not named");
+    field_patient_facts(record, text, sizeof text);
+    sheet_row(s, "", text);
     field_time(image, "uploaded_at", when, sizeof when);
-    str_format(text, sizeof text, "%s%s%s", field_text(image, "name"), *when ? ", taken in " : "", when);
+    str_format(text, sizeof text, "%s%s%s", field_text(image, "name"), *when ? ", stored " : "", when);
     sheet_row(s, "Picture", text);
     field_time(result, "created_at", text, sizeof text);
     sheet_row(s, "Analysed", text);
-    sheet_row(s, "Notes", field_text(result, "notes"));
 }
 
 /* Class, confidence, score against its operating point; returns the height. */
@@ -132,6 +132,10 @@ static double finding(struct sheet *s, json_t *record)
         y += sheet_text(s, STYLE_SMALL, INK_GREY, FINDING_X, y, FINDING_WIDTH, false,
                         "The mark is the operating point: a score at or beyond it is positive.") +
              4;
+    } else {
+        str_format(text, sizeof text, "The highest of %zu scores; this network has no operating point.",
+                   json_object_size(json_object_get(record, "scores")));
+        y += sheet_text(s, STYLE_BODY, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 4;
     }
     return y - s->y;
 }
@@ -178,6 +182,16 @@ static void network(struct sheet *s, json_t *record)
     }
 }
 
+static void notes(struct sheet *s, const char *text)
+{
+    if (!*text)
+        return;
+    sheet_section(s, "Notes of the examination");
+    s->prose = true;
+    sheet_flow(s, STYLE_BODY, INK_BLACK, MARGIN, TEXT_WIDTH, text);
+    s->prose = false;
+}
+
 /* "Reader" with a line to write on. */
 static void signature(struct sheet *s, double x, double width, const char *label, const char *name)
 {
@@ -207,7 +221,9 @@ static void reading(struct sheet *s, json_t *record)
         str_format(text, sizeof text, "%s%s%s, %s", field_text(one, "by"), *field_text(one, "by") ? " " : "", verdict,
                    when);
         sheet_row(s, i == 0 ? "Reader" : "Before", text);
+        s->prose = true;
         sheet_row(s, "Note", field_text(one, "note"));
+        s->prose = false;
     }
     if (json_is_object(ended)) {
         field_time(ended, "at", when, sizeof when);
@@ -241,6 +257,7 @@ static void one_result(struct sheet *s, json_t *record, const struct figure *f)
     s->y += fmax(picture, words) + 4;
     scores(s, json_object_get(record, "scores"));
     network(s, record);
+    notes(s, field_text(json_object_get(record, "result"), "notes"));
     reading(s, record);
     sheet_page_end(s);
     s->made = "";

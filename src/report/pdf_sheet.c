@@ -50,6 +50,7 @@ enum rc sheet_init(struct sheet *s, cairo_t *cr, struct err *e)
     cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
     pango_cairo_context_set_font_options(context, options);
     pango_cairo_context_set_resolution(context, 72);
+    pango_context_set_base_dir(context, PANGO_DIRECTION_LTR);
     pango_context_set_round_glyph_positions(context, FALSE);
     cairo_font_options_destroy(options);
     pango_layout_set_wrap(s->layout, PANGO_WRAP_WORD_CHAR);
@@ -85,6 +86,7 @@ static void text_set(struct sheet *s, enum sheet_style style, double width, bool
     pango_layout_set_font_description(s->layout, s->font[style]);
     pango_layout_set_width(s->layout, (int)(width * PANGO_SCALE));
     pango_layout_set_alignment(s->layout, right ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
+    pango_layout_set_auto_dir(s->layout, s->prose);
     pango_layout_set_text(s->layout, safe.data && !safe.failed ? safe.data : "", -1);
     buf_free(&safe);
 }

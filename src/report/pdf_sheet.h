@@ -19,6 +19,7 @@ struct sheet {
     PangoLayout *layout;
     PangoFontDescription *font[STYLE_N];
     bool dry;
+    bool prose; /* a person's own words: each paragraph runs as its script does; the form itself runs left to right */
     double y;
     int page, pages;
     const char *site, *notice, *made; /* of every footer; borrowed */
