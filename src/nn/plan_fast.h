@@ -17,6 +17,8 @@ bool plan_takes(const struct nn_plan *plan, int32_t node);
 /* The node only renames its input: result and input share storage. */
 bool plan_is_alias(const struct nn_plan *plan, int32_t node);
 
+bool plan_transpose_takes(const struct ir_window *w);
+
 #define PLAN_ROW(id) extern const struct plan_row plan_row_##id;
 #include "nn/plan_rows.def"
 #undef PLAN_ROW
