@@ -67,7 +67,7 @@ enum rc output_store(struct cli *c, int fd, const char *name, char **where, stru
 void print_json(FILE *f, const json_t *o); /* one line */
 void print_human(const struct cli *c, const json_t *o);
 void print_csv(const struct cli *c, const json_t *o);
-void print_error(const struct cli *c, const char *file, const struct err *e);
+void tell_error(const struct cli *c, const char *file, const struct err *e);
 /* Text for the terminal: safe, never NULL; dst is used. */
 const char *shown(char *dst, size_t cap, const char *text);
 /* "[#######---] 87.0 %" */

@@ -157,7 +157,7 @@ int cli_main(int argc, char **argv)
     if (fflush(stdout) && !rc)
         rc = err_set(&e, ERR_DISK, "cannot write to standard output");
     if (rc && e.code != ERR_NONE)
-        print_error(&c, NULL, &e);
+        tell_error(&c, NULL, &e);
     wire_close(c.wire);
     json_decref(c.args);
     json_decref(c.extra);

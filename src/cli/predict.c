@@ -175,7 +175,7 @@ static void flush_ready(struct batch *b)
         else if (it->answer)
             print_prediction(it->answer);
         else
-            print_error(b->c, hopeless(&it->err) ? NULL : it->path, &it->err);
+            tell_error(b->c, hopeless(&it->err) ? NULL : it->path, &it->err);
         json_decref(it->answer);
         it->answer = NULL;
     }

@@ -236,7 +236,7 @@ void print_csv(const struct cli *c, const json_t *o)
     }
 }
 
-void print_error(const struct cli *c, const char *file, const struct err *e)
+void tell_error(const struct cli *c, const char *file, const struct err *e)
 {
     char name[300];
     if (file)

@@ -208,19 +208,20 @@ static enum rc verify(struct network *n, struct stamp *stamp, const char *packed
     return rc;
 }
 
-static enum rc load_passport(struct network *n, struct err *e)
+static enum rc load_passport(struct network *n, bool is_id, struct err *e)
 {
     char path[4096];
     size_t stem = strlen(n->path) - strlen(path_ext(n->path));
     if (!str_format(path, sizeof(path), "%.*sjson", (int)stem, n->path))
         return err_set(e, ERR_VALUE, "path is longer than %zu bytes", sizeof(path));
-    if (access(path, F_OK))
-        return RC_OK;
-    return passport_load(path, &n->own_passport, e);
+    if (is_id && access(path, F_OK) == 0)
+        return passport_load(path, &n->own_passport, e);
+    return passport_load_beside(path, &n->own_passport, e);
 }
 
 /* Everything about one network: passport, sha256, packed form, checks. */
-static enum rc network_load(struct station *st, struct network *n, const struct network_spec *spec, struct err *e)
+static enum rc network_load(struct station *st, struct network *n, const struct network_spec *spec, bool is_id,
+                            struct err *e)
 {
     const struct conf *conf;
     struct stat st_file;
@@ -237,7 +238,7 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
     stamp_of_stat(&st_file, n->stamp);
     stamp_load(cache, n->path, &st_file, &stamp);
     memcpy(n->sha256, stamp.sha256, sizeof(n->sha256));
-    rc = load_passport(n, e);
+    rc = load_passport(n, is_id, e);
     struct nn_shape picture;
     struct nn_build build = {.isa = spec->isa, .input_shape = spec->input_shape, .input_shape_n = spec->input_shape_n};
     if (!rc)
@@ -305,7 +306,7 @@ static enum rc network_new(struct station *st, const char *model, const struct n
         size_t stem = strlen(base) - strlen(path_ext(base));
         str_format(n->id, sizeof(n->id), "%.*s", (int)(stem > 1 && base[stem - 1] == '.' ? stem - 1 : stem), base);
         text_safe(n->id, sizeof(n->id), n->id, true);
-        rc = network_load(st, n, spec, e);
+        rc = network_load(st, n, spec, is_id, e);
     }
     if (rc)
         network_free(n);

@@ -36,6 +36,9 @@ struct passport {
 /* Text of a passport file. Every field is checked; ERR_MODEL_PASSPORT names the field. */
 enum rc passport_parse(const char *text, size_t n, struct passport **out, struct err *e) MUST_USE;
 enum rc passport_load(const char *path, struct passport **out, struct err *e) MUST_USE;
+/* The file beside a network that was named by its path: a JSON object with no mark of a passport (sha256, classes,
+ * preprocessing) is somebody else's and leaves *out NULL, as a missing file does. */
+enum rc passport_load_beside(const char *path, struct passport **out, struct err *e) MUST_USE;
 /* For a network without passport: one 2-D picture in (H x W x 1 or 3, levels times 1/255), class_0 ... out; one sigmoid
  * unit is class_1's score. ERR_MODEL_INPUT when the network does not take one picture. */
 enum rc passport_assume(const struct nn_info *info, const char *id, const char *sha256, struct passport **out,

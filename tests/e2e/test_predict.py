@@ -181,6 +181,16 @@ def test_passport_beside_a_path_is_used(clinic, tree, tmp_path):
     assert o["prediction"] == "CALCULUS" and o["threshold"] == 0.5
 
 
+def test_other_json_beside_a_path_is_no_passport(clinic, tree, tmp_path):
+    path, picture = copy_network(tree, tmp_path), tree / "samples" / "kidney-stone-1.jpg"
+    for text in ('{"cases": []}', '{"a": "' + "x" * (2 << 20) + '"}'):
+        (tmp_path / "other.json").write_text(text)
+        assert clinic("predict", picture, "--model", path, "--json", expect=0).json["prediction"] == "class_1"
+    for text in ("{", "[]", '{"classes": []}'):
+        (tmp_path / "other.json").write_text(text)
+        assert clinic("predict", picture, "--model", path, "--json", expect=2).error["code"] == "E212"
+
+
 @pytest.mark.parametrize("change, code", [
     (lambda p: p["golden"][0]["output"].__setitem__(0, 0.4), "E211"),
     (lambda p: p.update(sha256="0" * 64), "E212"),
