@@ -136,12 +136,14 @@ static float *scratch_new(size_t bytes, struct err *e)
     return p;
 }
 
-enum rc op_case_run(const struct op_case *c, const float *in, const float *w, bool backwards, float *out, int64_t *n,
-                    struct err *e)
+enum rc op_case_run(const struct op_case *c, const float *in, const float *w, int32_t isa, bool backwards, float *out,
+                    int64_t *n, struct err *e)
 {
     struct ir_graph g;
     struct nn_plan plan = {0};
     float *x = NULL, *raw = NULL, *packed = NULL, *arena = NULL, *scratch[2] = {NULL, NULL};
+    struct nn_carry carry[2];
+    memset(carry, 0xff, sizeof carry);
     const float *input[CASE_IN_MAX];
     float *output[CASE_OUT_MAX];
     int64_t room = *n;
@@ -172,7 +174,7 @@ enum rc op_case_run(const struct op_case *c, const float *in, const float *w, bo
         }
     }
     memset(out, 0xff, (size_t)made * sizeof *out);
-    rc = nn_plan_make(&plan, &g, NN_ISA_SCALAR, true, e);
+    rc = nn_plan_make(&plan, &g, isa < 0 ? NN_ISA_SCALAR : (enum nn_isa)isa, isa < 0, e);
     if (rc != RC_OK) {
         goto done;
     }
@@ -187,7 +189,8 @@ enum rc op_case_run(const struct op_case *c, const float *in, const float *w, bo
     }
     rc = nn_plan_fill(&plan, raw, packed, e);
     if (rc == RC_OK) {
-        struct nn_env env = {.arena = arena, .packed = packed, .input = input, .output = output, .scratch = scratch};
+        struct nn_env env = {
+            .arena = arena, .packed = packed, .input = input, .output = output, .scratch = scratch, .carry = carry};
         run_steps(&plan, &env, backwards);
     }
 done:

@@ -44,10 +44,11 @@ struct op_case {
 /* What ir_infer_node says; in the text of e when it refuses. */
 enum rc op_case_infer(const struct op_case *c, struct ir_shape out[CASE_OUT_MAX], struct err *e);
 /* Values of all outputs, one after the other, from values in a row for the inputs and the weights (NULL: the patterns
- * of op_case_value). n: room, then how many. `backwards` runs the tiles in the other order on a second worker's
- * scratch. */
-enum rc op_case_run(const struct op_case *c, const float *in, const float *w, bool backwards, float *out, int64_t *n,
-                    struct err *e);
+ * of op_case_value). isa: the row of kernels, or CASE_GENERIC. n: room, then how many. `backwards` runs the tiles in
+ * the other order on a second worker's scratch. */
+enum { CASE_GENERIC = -1 };
+enum rc op_case_run(const struct op_case *c, const float *in, const float *w, int32_t isa, bool backwards, float *out,
+                    int64_t *n, struct err *e);
 /* Element i of input k (weight: 1) of a kind; the same function is in op_cases.py. */
 float op_case_value(int64_t i, int32_t k, bool weight, char kind);
 

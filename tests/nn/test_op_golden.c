@@ -1,4 +1,5 @@
-/* The generic form of every operation against TensorFlow 2.15 (tests/golden/nn/ops.txt, made by op_cases.py). */
+/* Every operation, in its generic form and on kernels, against TensorFlow 2.15 (tests/golden/nn/ops.txt, made by
+ * op_cases.py). */
 #include "op_case.h"
 
 #include "base/text.h"
@@ -307,28 +308,30 @@ static const char *golden_find(const char *text, const char *name)
 
 enum { VALUES = 1024 };
 
-static void compare(const struct op_case *c, const char *golden)
+static void compare(const struct op_case *c, int32_t isa, const char *golden)
 {
     float got[VALUES], again[VALUES];
     int64_t n = VALUES, m = VALUES;
     struct err e = {0};
     char *next;
-    if (op_case_run(c, NULL, NULL, false, got, &n, &e) != RC_OK ||
-        op_case_run(c, NULL, NULL, true, again, &m, &e) != RC_OK) {
-        fail_msg("%s: %s", c->name, e.msg);
+    const char *how = isa < 0 ? "generic" : nn_isa_name((enum nn_isa)isa);
+    if (op_case_run(c, NULL, NULL, isa, false, got, &n, &e) != RC_OK ||
+        op_case_run(c, NULL, NULL, isa, true, again, &m, &e) != RC_OK) {
+        fail_msg("%s, %s: %s", c->name, how, e.msg);
     }
     long want = strtol(golden, &next, 10);
     if (want != n) {
-        fail_msg("%s: %lld values, expected %ld", c->name, (long long)n, want);
+        fail_msg("%s, %s: %lld values, expected %ld", c->name, how, (long long)n, want);
     }
     for (int64_t i = 0; i < n; i++) {
         float b = strtof(next, &next);
         if (!(fabsf(got[i] - b) <= 2e-6f + 1e-5f * fabsf(b))) {
-            fail_msg("%s: value %lld is %.7g, expected %.7g", c->name, (long long)i, (double)got[i], (double)b);
+            fail_msg("%s, %s: value %lld is %.7g, expected %.7g", c->name, how, (long long)i, (double)got[i],
+                     (double)b);
         }
     }
     if (memcmp(got, again, (size_t)n * sizeof *got) != 0) {
-        fail_msg("%s: the order of the tiles changes the result", c->name);
+        fail_msg("%s, %s: the order of the tiles changes the result", c->name, how);
     }
 }
 
@@ -357,7 +360,7 @@ static void goldens(void **state)
         if (golden == NULL) {
             fail_msg("%s: not in ops.txt", cases[i].name);
         } else {
-            compare(&cases[i], golden);
+            compare(&cases[i], CASE_GENERIC, golden);
         }
         seen[cases[i].node.op]++;
         functions[cases[i].node.op == IR_ACT ? cases[i].node.u.act.fn : 0]++;
@@ -374,8 +377,26 @@ static void goldens(void **state)
     }
 }
 
+/* The same through whatever faster ways the planner finds, on every instruction set of this processor. */
+static void planned(void **state)
+{
+    (void)state;
+    const char *text = golden_text();
+    for (int32_t isa = 0; isa < NN_ISA_N; isa++) {
+        if (!nn_isa_usable((enum nn_isa)isa)) {
+            print_message("skipped: this processor has no %s\n", nn_isa_name((enum nn_isa)isa));
+            continue;
+        }
+        for (size_t i = 0; i < ARRAY_N(cases); i++) {
+            const char *golden = golden_find(text, cases[i].name);
+            assert_non_null(golden);
+            compare(&cases[i], isa, golden);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens), cmocka_unit_test(planned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
