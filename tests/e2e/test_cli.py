@@ -36,7 +36,8 @@ def test_help_of_every_command(clinic, tree):
         text = clinic("help", *words.split(), expect=0).text
         assert text.startswith("  clinic "), words  # examples first
         assert f"\nclinic {words}" in text
-        assert clinic(*words.split(), "--help", expect=0).text == text
+        if words != "help":  # "clinic help --help" is the overview
+            assert clinic(*words.split(), "--help", expect=0).text == text
 
 
 # Operations of the screens and of programs alone: no person types them.
