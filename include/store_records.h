@@ -75,8 +75,8 @@ struct store_filter {
     size_t id_n;
 };
 struct store_filter store_filter_none(void); /* every valid result */
-/* Orderings: created_at id confidence predicted_class raw_score model patient. Beyond 100,000 matches of an arbitrary
- * filter "count" stops there and "count_more" is true. */
+/* Orderings: created_at id confidence predicted_class raw_score model patient. Where counting would take too long,
+ * "count" is what was found on the way and "count_more" is true. */
 enum rc store_results_list(struct store_tx *tx, const struct store_eyes *eyes, const struct store_filter *f,
                            const struct store_page *p, json_t **out, struct err *e) MUST_USE;
 /* {result, image, patient, scores, recommendations, model, passport_line, review, reviews, void, mail}; ERR_NOT_FOUND

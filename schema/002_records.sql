@@ -94,11 +94,13 @@ CREATE TABLE result_index (                 -- derived from the three above, so 
     voided          INTEGER NOT NULL,       -- 0, 1
     mail            TEXT NOT NULL           -- state of the youngest e-mail about it, '' when none
 ) STRICT;
-CREATE INDEX result_by_time ON result_index (created_at, id, voided);
-CREATE INDEX result_by_confidence ON result_index (confidence, id, voided);
+-- The first four carry what is filtered by most often, so that counting does not leave the index.
+CREATE INDEX result_by_time ON result_index (created_at, id, voided, reviewed, released, positive, confidence);
+CREATE INDEX result_by_confidence ON result_index (confidence, id, voided, reviewed, released, positive, created_at);
+CREATE INDEX result_by_class ON result_index (predicted_class, created_at, id, voided, reviewed, released, positive, confidence);
+CREATE INDEX result_by_class_confidence ON result_index (predicted_class, confidence, id, voided, reviewed, released, positive,
+                                                         created_at);
 CREATE INDEX result_by_score ON result_index (raw_score, id, voided);
-CREATE INDEX result_by_class ON result_index (predicted_class, created_at, id, voided);
-CREATE INDEX result_by_class_confidence ON result_index (predicted_class, confidence, id, voided);
 CREATE INDEX result_by_model ON result_index (model_id, created_at, id, voided);
 CREATE INDEX result_by_class_alone ON result_index (predicted_class, id, voided);
 CREATE INDEX result_by_model_alone ON result_index (model_id, id, voided);

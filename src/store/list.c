@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FEW = 4000, WALK_MAX = 100000 };
+enum { FEW = 4000, NAMES_FEW = 500, WALK_MAX = 200000, WALK_FAR_MAX = 10000 };
 
 static const char *const order_names[] = {"-created_at", "id",    "confidence", "predicted_class",
                                           "raw_score",   "model", "patient"};
@@ -181,7 +181,37 @@ static enum rc probe(struct list *l, const char *index, void (*range)(struct que
     return rc;
 }
 
-/* A range of moments or confidences: walks the shorter of the two indexes, at most WALK_MAX rows of it. */
+/* The rows of one index within a range, at most walk_max of them, that the whole filter lets through. */
+static enum rc count_walk(struct list *l, const char *index, void (*range)(struct query *, const struct store_filter *),
+                          bool by_class, int64_t walk_max, struct err *e)
+{
+    struct query q = {0};
+    struct db_rows r = {0};
+    bool row = false;
+    buf_printf(&q.sql, "SELECT count(*) FILTER (WHERE 1");
+    where(&q, l);
+    buf_printf(&q.sql, "), count(*) FROM (SELECT * FROM result_index i%s WHERE 1", index);
+    if (by_class)
+        query_value(&q, " AND i.predicted_class = ?", db_t(l->f->predicted_class));
+    if (range)
+        range(&q, l->f);
+    query_value(&q, " LIMIT ?) i", db_i(walk_max));
+    enum rc rc = query_check(&q, e);
+    if (!rc)
+        rc = db_query(l->db, q.sql.data, query_args(&q), &r, e);
+    if (!rc)
+        rc = db_next(&r, &row, e);
+    if (!rc && row) {
+        l->count = db_col_int(&r, 0);
+        l->more = db_col_int(&r, 1) == walk_max;
+    }
+    db_rows_end(&r);
+    buf_free(&q.sql);
+    return rc;
+}
+
+/* A range of moments or confidences: walks the shorter of the two indexes. What an index does not hold costs a look at
+ * the row: then the walk is shorter. */
 static enum rc count_range(struct list *l, struct err *e)
 {
     bool by_class = l->f->predicted_class != NULL;
@@ -195,17 +225,23 @@ static enum rc count_range(struct list *l, struct err *e)
         rc = probe(l, confidence, where_confidence, by_class, &confidence_n, e);
     if (rc)
         return rc;
-    bool take_time = time_n <= confidence_n;
-    struct query q = {0};
-    buf_printf(&q.sql, "SELECT count(*) FROM (SELECT i.id FROM result_index i%s WHERE 1",
-               take_time ? time : confidence);
-    where(&q, l);
-    query_value(&q, " LIMIT ?)", db_i(WALK_MAX + 1));
-    rc = count_query(l, &q, e);
-    l->more = l->count > WALK_MAX;
-    l->count = l->more ? WALK_MAX : l->count;
+    bool take_time = has_time(l->f) && (!has_confidence(l->f) || time_n <= confidence_n);
     if ((take_time ? time_n : confidence_n) <= FEW)
         l->index = take_time ? time : confidence;
+    return count_walk(l, take_time ? time : confidence, take_time ? where_time : where_confidence, by_class,
+                      l->f->model ? WALK_FAR_MAX : WALK_MAX, e);
+}
+
+/* Do more than a few patients and walk-ins have such a name? */
+static enum rc names_are_common(struct list *l, bool *out, struct err *e)
+{
+    int64_t n = 0;
+    *out = false;
+    if (l->eyes->scope == STORE_DEIDENTIFIED || !l->words.match[0])
+        return RC_OK;
+    enum rc rc = db_int(l->db, "SELECT count(*) FROM (SELECT 1 FROM name_search WHERE name_search MATCH ? LIMIT ?)",
+                        DB_ARGS(db_t(l->words.match), db_i(NAMES_FEW + 1)), &n, NULL, e);
+    *out = n > NAMES_FEW;
     return rc;
 }
 
@@ -230,13 +266,19 @@ static enum rc count(struct list *l, struct err *e)
 {
     const struct store_filter *f = l->f;
     l->index = ordered_index(l);
-    if (f->id_n || f->patient || l->words.any || l->eyes->scope == STORE_OWN) {
+    bool common = false;
+    enum rc rc = names_are_common(l, &common, e);
+    if (rc)
+        return rc;
+    if (f->id_n || f->patient || (l->words.any && !common) || l->eyes->scope == STORE_OWN) {
         l->index = "";
         return count_all(l, e);
     }
+    if (common)
+        return count_walk(l, " INDEXED BY result_by_time", where_time, false, WALK_FAR_MAX, e);
     if (has_time(f) || has_confidence(f))
         return count_range(l, e);
-    enum rc rc = count_totals(l, e);
+    rc = count_totals(l, e);
     if (!rc && l->count <= FEW)
         l->index = "";
     return rc;

@@ -267,37 +267,54 @@ enum rc page_order(const struct store_page *p, const char *const *names, size_t 
     return rc;
 }
 
+/* "word" as an FTS5 string, after AND when it is not the first; false when it has no room. */
+static bool add_match(char *dst, size_t cap, const char *word, size_t n)
+{
+    size_t at = strlen(dst);
+    if (at + 2 * n + 8 > cap)
+        return false;
+    if (at > 0) {
+        memcpy(dst + at, " AND ", 5);
+        at += 5;
+    }
+    dst[at++] = '"';
+    for (size_t i = 0; i < n; i++) {
+        if (word[i] == '"')
+            dst[at++] = '"';
+        dst[at++] = word[i];
+    }
+    dst[at++] = '"';
+    dst[at] = '\0';
+    return true;
+}
+
+static void add_like(char *dst, size_t cap, const char *word, size_t n)
+{
+    size_t at = 0;
+    dst[at++] = '%';
+    for (size_t i = 0; i < n && at + 4 < cap; i++) {
+        if (strchr("%_\\", word[i]))
+            dst[at++] = '\\';
+        dst[at++] = word[i];
+    }
+    dst[at++] = '%';
+    dst[at] = '\0';
+}
+
 void search_parse(const char *search, struct search_words *out)
 {
     char folded[200];
     *out = (struct search_words){0};
     text_fold(folded, sizeof(folded), search ? search : "");
-    struct buf match = {0};
     for (const char *s = folded; *s;) {
         size_t n = strcspn(s, " "), points = 0;
         for (size_t i = 0; i < n; i++)
             points += ((unsigned char)s[i] & 0xC0) != 0x80;
-        if (points >= 3 && match.len + 2 * n + 8 < sizeof(out->match)) {
-            buf_puts(&match, match.len ? " AND \"" : "\"");
-            for (size_t i = 0; i < n; i++)
-                buf_puts(&match, s[i] == '"' ? "\"\"" : (char[2]){s[i], '\0'});
-            buf_puts(&match, "\"");
-        } else if (points > 0 && out->like_n < ARRAY_N(out->like)) {
-            char *like = out->like[out->like_n++];
-            size_t at = 0;
-            like[at++] = '%';
-            for (size_t i = 0; i < n && at + 4 < sizeof(out->like[0]); i++) {
-                if (strchr("%_\\", s[i]))
-                    like[at++] = '\\';
-                like[at++] = s[i];
-            }
-            like[at++] = '%';
-            like[at] = '\0';
-        }
+        if (points >= 3)
+            add_match(out->match, sizeof(out->match), s, n);
+        else if (points > 0 && out->like_n < ARRAY_N(out->like))
+            add_like(out->like[out->like_n++], sizeof(out->like[0]), s, n);
         s += n + strspn(s + n, " ");
     }
-    out->any = match.len > 0 || out->like_n > 0;
-    if (match.data)
-        str_copy(out->match, sizeof(out->match), match.data);
-    buf_free(&match);
+    out->any = out->match[0] || out->like_n > 0;
 }
