@@ -41,6 +41,7 @@ static enum rc limits_check(char *text, size_t n, struct err *e)
             break;
         case ']':
         case '}': depth--; break;
+        case ':':
         case ',': values++; break;
         case 'I': replace_infinity(text, n, s.at); break;
         default: break;

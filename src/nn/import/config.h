@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-enum { CONFIG_BYTES_MAX = 64 << 20, CONFIG_DEPTH_MAX = 200, CONFIG_VALUES_MAX = 4 << 20 };
+enum { CONFIG_BYTES_MAX = 64 << 20, CONFIG_DEPTH_MAX = 200, CONFIG_VALUES_MAX = 2 << 20 };
 
 /* Refuses text that is too long, nested too deep, has too many values, or repeats a key (MODEL_LIMIT, MODEL_CONFIG).
  * Whole numbers come back as reals: sizes of any notation compare equal. `text` is changed ("Infinity" is replaced). */
