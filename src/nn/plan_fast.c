@@ -70,6 +70,7 @@ static const struct plan_row *row_of(const struct nn_plan *plan, int32_t node)
                    ? &plan_row_depthwise
                    : NULL;
     case IR_DENSE: return act_known(&n->u.dense.act) ? &plan_row_dense : NULL;
+    case IR_RNN: return &plan_row_rnn;
     case IR_CONV_TRANSPOSE: return plan_transpose_takes(&n->u.conv_transpose.w) ? &plan_row_transpose : NULL;
     case IR_POOL: {
         const struct ir_window *w = &n->u.pool.w;

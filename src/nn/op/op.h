@@ -7,6 +7,7 @@
 #define CLINIC_NN_OP_H
 
 #include "nn/ir.h"
+#include "nn/kernel/kernels.h"
 #include "nn/step.h"
 
 #define IR_OP(id, name, attr, in_min, in_max, out_max, w_min, w_max)                                                   \
@@ -139,5 +140,8 @@ void op_add(float *restrict y, const float *restrict x, int64_t n);
 float op_dot(const float *restrict a, const float *restrict b, int64_t n);
 /* y += the convolution of one picture x; w [k.., Cin, Cout]. Sizes from g, whose outer is not looked at. */
 void op_conv_add(const struct op_grid *g, const float *x, const float *w, float *y);
+/* RNN with its products and activations on these kernels; NULL: the generic form. */
+enum rc op_prepare_rnn_on(const struct kern_isa *k, struct nn_prepare *p, const struct ir_node *n, struct nn_step *s,
+                          struct err *e) MUST_USE;
 
 #endif
