@@ -65,8 +65,11 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
                          .channels = a->channels, .kh = ax[1].kernel, .kw = ax[2].kernel, .stride = ax[2].stride,
                          .dilation = ax[2].dilation, .before = ax[2].pad, .w = env->packed + a->taps, .act = a->act};
     j.out_pitch = a->has_tail ? a->channels : s->out[0].pitch;
-    for (int64_t y = strip.from; y < strip.to; y++) {
-        for (int32_t k = 0; k < ax[1].kernel; k++) {
+    j.out_row = ax[2].out * j.out_pitch;
+    const bool pairs = a->k->pairs(&j);
+    for (int64_t y = strip.from; y < strip.to; y += j.two ? 2 : 1) {
+        j.two = pairs && y + 1 < strip.to;
+        for (int32_t k = 0; k < ax[1].kernel + j.two; k++) {
             const int32_t iy = op_axis_at(&ax[1], (int32_t)y, k);
             row[k] = iy < 0 ? NULL : a->has_head ? scratch + (size_t)(iy % a->ring) * a->line : x + (int64_t)iy * ax[2].in * j.pitch;
         }

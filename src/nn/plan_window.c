@@ -59,11 +59,14 @@ static void window_tile(const struct nn_step *s, const struct nn_env *env, int32
     struct kern_row j = {.row = row, .pitch = pitch, .in_w = ax[2].in, .out_w = ax[2].out, .channels = a->grid.in_channels,
                          .kh = ax[0].kernel * ax[1].kernel, .kw = ax[2].kernel, .stride = ax[2].stride, .dilation = ax[2].dilation,
                          .before = ax[2].pad, .out_pitch = s->out[0].pitch, .act = a->act, .average = a->average};
-    for (int64_t i = from; i < to; i++) {
+    j.out_row = ax[2].out * j.out_pitch;
+    const bool pairs = a->w >= 0 && ax[0].kernel == 1 && a->k->pairs(&j);
+    for (int64_t i = from; i < to; i += j.two ? 2 : 1) {
         const struct op_row r = op_grid_row(&a->grid, i);
+        j.two = pairs && i + 1 < to && r.o[1] + 1 < ax[1].out;
         for (int32_t kz = 0; kz < ax[0].kernel; kz++) {
             const int32_t iz = op_axis_at(&ax[0], r.o[0], kz);
-            for (int32_t ky = 0; ky < ax[1].kernel; ky++) {
+            for (int32_t ky = 0; ky < ax[1].kernel + j.two; ky++) {
                 const int32_t iy = op_axis_at(&ax[1], r.o[1], ky);
                 row[kz * ax[1].kernel + ky] = iz < 0 || iy < 0 ? NULL : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * pitch;
             }

@@ -53,7 +53,7 @@ static inline vec act_one(const struct kern_act *act, vec x)
 /* Keeps the compiler from turning a walking pointer into one precomputed address per load. */
 #define WALK(p) __asm__("" : "+r"(p))
 
-INLINE void dw_finish(struct row_block *b, int32_t x, const int N, const int PART, vec acc[])
+INLINE void dw_finish(struct row_block *b, float *line, int32_t x, const int N, const int PART, vec acc[])
 {
     const struct kern_row *j = b->j;
     if (j->act.fn == KERN_CLAMP) {
@@ -67,7 +67,7 @@ INLINE void dw_finish(struct row_block *b, int32_t x, const int N, const int PAR
         UNROLL for (int i = 0; i < N; i++)
             acc[i] = b->spill[i];
     }
-    float *out = j->out + (int64_t)x * j->out_pitch + b->c;
+    float *out = line + (int64_t)x * j->out_pitch + b->c;
     UNROLL for (int i = 0; i < N; i++)
     {
         ROW_STORE(out, acc[i]);
@@ -112,7 +112,59 @@ INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, 
             WALK(p);
         }
     }
-    dw_finish(b, x, N, PART, acc);
+    dw_finish(b, b->j->out, x, N, PART, acc);
+}
+
+/* One input row of two output rows at once: FIRST adds to the upper one, SECOND to the lower one. */
+INLINE void dw_pair_row(const struct row_block *b, const float *p, int32_t first, const float *w, const int N, const int KW,
+                        const int PART, const int EDGE, const int FIRST, const int SECOND, vec upper[], vec lower[])
+{
+    const struct kern_row *j = b->j;
+    vec w0[5], w1[5];
+    UNROLL for (int k = 0; k < KW; k++)
+    {
+        w0[k] = FIRST ? v_load(w + k * VL) : v_zero();
+        w1[k] = SECOND ? v_load(w + (k - KW) * VL) : v_zero();
+    }
+    UNROLL for (int col = 0; col < N - 1 + KW; col++)
+    {
+        if (!EDGE || (uint32_t)(first + col) < (uint32_t)j->in_w) {
+            const vec v = ROW_LOAD(p);
+            UNROLL for (int k = 0; k < KW; k++)
+            {
+                if (FIRST && col >= k && col - k < N)
+                    upper[col - k] = v_fma(v, w0[k], upper[col - k]);
+                if (SECOND && col >= k && col - k < N)
+                    lower[col - k] = v_fma(v, w1[k], lower[col - k]);
+            }
+        }
+        p += j->pitch;
+        WALK(p);
+    }
+}
+
+/* Two output rows of a square window with stride and dilation 1: each input row is read once for both. */
+INLINE void dw_pair(struct row_block *b, int32_t x, const int N, const int KW, const int PART, const int EDGE)
+{
+    const struct kern_row *j = b->j;
+    const vec bias = v_load(b->w);
+    vec upper[PAIR_PIXELS], lower[PAIR_PIXELS];
+    UNROLL for (int i = 0; i < N; i++)
+        upper[i] = lower[i] = bias;
+    const float *w = b->w + VL;
+    const int32_t first = x - j->before;
+    const int64_t at = first * j->pitch + b->c;
+    if (j->row[0])
+        dw_pair_row(b, j->row[0] + at, first, w, N, KW, PART, EDGE, 1, 0, upper, lower);
+    w += KW * VL;
+    for (int32_t ky = 1; ky < KW; ky++, w += KW * VL) {
+        if (j->row[ky])
+            dw_pair_row(b, j->row[ky] + at, first, w, N, KW, PART, EDGE, 1, 1, upper, lower);
+    }
+    if (j->row[KW])
+        dw_pair_row(b, j->row[KW] + at, first, w, N, KW, PART, EDGE, 0, 1, upper, lower);
+    dw_finish(b, j->out, x, N, PART, upper);
+    dw_finish(b, j->out + j->out_row, x, N, PART, lower);
 }
 
 /* N columns from x, any window. */
@@ -142,7 +194,7 @@ INLINE void dw_columns(struct row_block *b, int32_t x, const int N, const int PA
             }
         }
     }
-    dw_finish(b, x, N, PART, acc);
+    dw_finish(b, b->j->out, x, N, PART, acc);
 }
 
 typedef void columns_fn(struct row_block *b, int32_t x);
@@ -168,6 +220,19 @@ static columns_fn *const dw_fns[2][DW_KINDS][2][ROW_PIXELS + 1] = {ROW_COUNTS(CO
 #undef COLUMNS
 #undef COLUMNS_E
 
+#define PAIR(N, P)                                                                                        \
+    static void pair3_##N##_##P##_0(struct row_block *b, int32_t x) { dw_pair(b, x, N, 3, P, 0); }        \
+    static void pair3_##N##_##P##_1(struct row_block *b, int32_t x) { dw_pair(b, x, N, 3, P, 1); }        \
+    static void pair5_##N##_##P##_0(struct row_block *b, int32_t x) { dw_pair(b, x, N, 5, P, 0); }        \
+    static void pair5_##N##_##P##_1(struct row_block *b, int32_t x) { dw_pair(b, x, N, 5, P, 1); }
+PAIR_COUNTS(PAIR)
+#undef PAIR
+#define PAIR(N, P)                                                          \
+    [P][0][0][N] = pair3_##N##_##P##_0, [P][0][1][N] = pair3_##N##_##P##_1, \
+    [P][1][0][N] = pair5_##N##_##P##_0, [P][1][1][N] = pair5_##N##_##P##_1,
+static columns_fn *const pair_fns[2][2][2][PAIR_PIXELS + 1] = {PAIR_COUNTS(PAIR)};
+#undef PAIR
+
 static int dw_kind(const struct kern_row *j)
 {
     if (j->dilation != 1 || j->stride > 2)
@@ -177,39 +242,54 @@ static int dw_kind(const struct kern_row *j)
     return j->kw != 5 ? DW_ANY : j->stride == 1 ? DW_5_1 : DW_5_2;
 }
 
+static bool can_pair(const struct kern_row *j)
+{
+    return j->stride == 1 && j->dilation == 1 && j->kh == j->kw && (j->kw == 3 || j->kw == 5);
+}
+
+enum { CUTS = 64 };
+struct row_cut {
+    int32_t from, n;
+    bool edge;
+};
+
+/* Cuts the columns from `done` on into nearly equal blocks of at most `most`; how many. */
+static int32_t row_cuts(const struct kern_row *j, int32_t done, int32_t most, struct row_cut cut[CUTS])
+{
+    const struct row_span in = row_inside(j);
+    const int32_t blocks = (j->out_w - done + most - 1) / most, n = blocks < CUTS ? blocks : CUTS;
+    for (int32_t i = 0, at = done; i < n; i++) {
+        cut[i].from = at;
+        cut[i].n = (j->out_w - at + blocks - i - 1) / (blocks - i);
+        cut[i].edge = at < in.from || at + cut[i].n > in.to;
+        at += cut[i].n;
+    }
+    return n;
+}
+
 static void depthwise(const struct kern_row *j)
 {
-    enum { BLOCKS = 64 };
-    struct {
-        int32_t from, n;
-        bool edge;
-    } cut[BLOCKS];
     const int64_t w_step = (int64_t)(1 + j->kh * j->kw) * VL;
-    const int kind = dw_kind(j);
+    const int kind = dw_kind(j), wide = j->kw == 5;
     struct row_block b = {.j = j};
-    const struct row_span in = row_inside(j);
+    struct row_cut cut[CUTS];
     for (int32_t done = 0; done < j->out_w;) { /* very wide pictures in several passes */
-        int32_t left = j->out_w - done, blocks = (left + ROW_PIXELS - 1) / ROW_PIXELS, n = blocks < BLOCKS ? blocks : BLOCKS;
-        for (int32_t i = 0, at = done; i < n; i++) {
-            cut[i].from = at;
-            cut[i].n = (left + blocks - i - 1) / (blocks - i);
-            cut[i].edge = at < in.from || at + cut[i].n > in.to;
-            at += cut[i].n;
-            left -= cut[i].n;
-            done = at;
-        }
+        const int32_t n = row_cuts(j, done, j->two ? PAIR_PIXELS : ROW_PIXELS, cut);
         b.w = j->w;
         for (b.c = 0; b.c < j->channels; b.c += VL, b.w += w_step) {
             const bool part = b.c + VL > j->channels;
             b.mask = part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
             b.sum = v_zero();
-            for (int32_t i = 0; i < n; i++)
-                dw_fns[part][kind][cut[i].edge][cut[i].n](&b, cut[i].from);
+            for (int32_t i = 0; i < n; i++) {
+                columns_fn *const *fn = j->two ? pair_fns[part][wide][cut[i].edge] : dw_fns[part][kind][cut[i].edge];
+                fn[cut[i].n](&b, cut[i].from);
+            }
             if (j->sum && part)
                 v_store_some(j->sum + b.c, b.mask, v_add(v_load_some(j->sum + b.c, b.mask), b.sum));
             else if (j->sum)
                 v_store(j->sum + b.c, v_add(v_load(j->sum + b.c), b.sum));
         }
+        done = cut[n - 1].from + cut[n - 1].n;
     }
 }
 

@@ -3,7 +3,7 @@
 #include "nn/kernel/vec_avx2.h"
 #include <math.h>
 
-enum { NV_MOST = 3, MR_MOST = 8, ROW_PIXELS = 8 };
+enum { NV_MOST = 3, MR_MOST = 8, ROW_PIXELS = 8, PAIR_PIXELS = 4 };
 static const struct kern_isa table;
 
 #define TILES(T) \
@@ -11,6 +11,8 @@ static const struct kern_isa table;
     T(1, 2) T(2, 2) T(3, 2) T(4, 2) T(5, 2) T(6, 2) \
     T(1, 3) T(2, 3) T(3, 3) T(4, 3)
 
+#define PAIR_COUNTS(T) \
+    T(1, 0) T(1, 1) T(2, 0) T(2, 1) T(3, 0) T(3, 1) T(4, 0) T(4, 1)
 #define ROW_COUNTS(T) \
     T(1, 0) T(1, 1) T(2, 0) T(2, 1) T(3, 0) T(3, 1) T(4, 0) T(4, 1) T(5, 0) T(5, 1) T(6, 0) T(6, 1) T(7, 0) T(7, 1) T(8, 0) T(8, 1)
 
@@ -22,7 +24,7 @@ static const struct kern_isa table;
 
 static const struct kern_isa table = {
     .name = "avx2", .vector = VL, .panel_vectors_max = NV_MOST, .rows_max = {0, 8, 6, 4, 0},
-    .gemm = gemm, .depthwise = depthwise, .pool = pool, .map = map, .affine = affine, .binary = binary, .reduce = reduce,
+    .gemm = gemm, .depthwise = depthwise, .pairs = can_pair, .pool = pool, .map = map, .affine = affine, .binary = binary, .reduce = reduce,
     .exp_sum = exp_sum, .maximum = maximum, .wino_in = wino_in, .wino_out = wino_out,
 };
 const struct kern_isa *kern_avx2(void)

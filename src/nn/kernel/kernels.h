@@ -47,6 +47,8 @@ struct kern_row {
     const float *w;          /* depthwise: per vector of channels: bias, then kh*kw taps */
     float *out;
     int64_t out_pitch;
+    bool two;                /* depthwise: two output rows, out and out + out_row, from kernel_h + 1 input rows (see pairs) */
+    int64_t out_row;
     struct kern_act act;
     float *sum;              /* depthwise: adds each result to sum[channel] as well; NULL: no */
     bool average;            /* pooling: mean of the real cells, else maximum */
@@ -78,6 +80,7 @@ struct kern_isa {
     int32_t rows_max[5];       /* per panel width in vectors: rows of a register tile */
     void (*gemm)(const struct kern_gemm *j);
     void (*depthwise)(const struct kern_row *j);
+    bool (*pairs)(const struct kern_row *j); /* depthwise can make two rows at once */
     void (*pool)(const struct kern_row *j);
     void (*map)(const struct kern_act *act, const float *x, float *y, int64_t n);
     /* y = relu?(x*scale + shift) per channel; scale or shift NULL: 1, 0 */
