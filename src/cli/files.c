@@ -16,6 +16,8 @@ enum rc input_open(const char *path, int *fd, struct err *e)
         return RC_OK;
     if (errno == ELOOP)
         return err_set(e, ERR_FILE_KIND, "%.150s is a symbolic link, not a regular file", path);
+    if (errno == ENXIO || errno == ENODEV)
+        return err_set(e, ERR_FILE_KIND, "%.150s is a socket or a device, not a regular file", path);
     return err_sys(e, ERR_FILE_OPEN, errno, "Cannot open %.150s", path);
 }
 

@@ -75,11 +75,9 @@ enum rc station_open(const struct station_options *o, struct station **out, stru
         mem_free(st);
         return err_set(e, ERR_MEMORY, "no memory for a lock");
     }
-#if __has_include("station/people.c")
     st->gate = &people_gate;
-#endif
     enum rc rc = netcache_open(&st->nets, e);
-    if (!rc && st->opt.background && st->gate && st->gate->start)
+    if (!rc && st->opt.background && st->gate->start)
         rc = st->gate->start(st, e);
     if (rc) {
         station_close(st);
@@ -93,7 +91,7 @@ void station_close(struct station *st)
 {
     if (!st)
         return;
-    if (st->gate && st->gate->close)
+    if (st->gate->close)
         st->gate->close(st);
     worker_close_all(st);
     netcache_close(st->nets);
@@ -151,8 +149,6 @@ static enum rc admit(struct op_call *c, struct err *e)
 {
     if (c->row->who == WHO_ANYONE)
         return RC_OK;
-    if (!c->st->gate)
-        return err_set(e, ERR_SESSION, NULL);
     enum rc rc = c->st->gate->admit(c, e);
     if (rc)
         return rc;
@@ -183,7 +179,7 @@ enum rc station_call(struct station *st, const struct station_request *q, struct
         if (!a->result)
             rc = err_set(e, ERR_MEMORY, NULL);
     }
-    if (c.user.role != ROLE_NONE && st->gate && st->gate->leave)
+    if (c.user.role != ROLE_NONE && st->gate->leave)
         st->gate->leave(&c, rc);
 done:
     json_decref(c.args);

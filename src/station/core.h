@@ -32,8 +32,7 @@ struct op_call {
 #include "station/ops.def"
 #undef OP
 
-/* The gate: how tokens become people. Set once by station_open to people_gate when that family is built in; without it
- * only rows of WHO_ANYONE can be called. */
+/* The gate: how tokens become people. What needs no person (predict, bench) never passes it. */
 struct station_gate {
     /* q->token -> c->user; ERR_SESSION when it is missing, unknown or ended. Not called for WHO_ANYONE rows. */
     enum rc (*admit)(struct op_call *c, struct err *e);

@@ -94,13 +94,24 @@ static void check_models(struct findings *f)
     found(f, "default network", ok, ok ? text : e.msg, "Reinstall the network, or choose another default_model");
 }
 
-static void check_module(struct findings *f, const char *module, const char *symbol, const char *what)
+static void check_modules(struct findings *f)
 {
-    char name[60];
-    struct err e = {0};
-    bool ok = module_symbol(module, symbol, &e) != NULL;
-    str_format(name, sizeof(name), "module %s", module);
-    found(f, name, ok, ok ? what : e.msg, "Install the packages that 'make deps' names");
+    static const struct {
+        const char *module, *symbol, *what;
+    } modules[] = {
+        {"ascii", "ascii_draw_impl", "pictures as characters"},
+        {"picture", "image_write_png_impl", "pictures for reports and e-mail"},
+        {"pdf", "report_pdf_impl", "reports as PDF"},
+        {"smtp", "mail_smtp_deliver", "e-mail"},
+    };
+    for (size_t i = 0; i < ARRAY_N(modules); i++) {
+        char name[60];
+        struct err e = {0};
+        bool ok = module_symbol(modules[i].module, modules[i].symbol, &e) != NULL;
+        str_format(name, sizeof(name), "module %s", modules[i].module);
+        found(f, name, ok, ok ? modules[i].what : e.msg,
+              "Install the packages that 'make deps' names, then build again");
+    }
 }
 
 static void check_terminal(struct findings *f)
@@ -126,7 +137,7 @@ enum rc op_doctor(struct op_call *c, struct err *e)
     check_folder(&f, "library folder", lib_dir, false);
     check_cage(&f);
     check_models(&f);
-    check_module(&f, "ascii", "ascii_draw_impl", "previews");
+    check_modules(&f);
     check_terminal(&f);
     return answer_set(c, json_pack("{s:b s:o}", "ok", f.all_ok, "checks", f.rows), e);
 }
@@ -138,7 +149,7 @@ enum rc op_health(struct op_call *c, struct err *e)
         return err_set(e, ERR_MEMORY, NULL);
     check_settings(&f);
     check_models(&f);
-    enum rc rc = c->st->gate && c->st->gate->health ? c->st->gate->health(c->st, f.rows, e) : RC_OK;
+    enum rc rc = c->st->gate->health ? c->st->gate->health(c->st, f.rows, e) : RC_OK;
     if (rc) {
         json_decref(f.rows);
         return rc;
