@@ -183,18 +183,25 @@ static enum rc probe(struct list *l, const char *index, void (*range)(struct que
 
 /* The rows of one index within a range, at most walk_max of them, that the whole filter lets through. */
 static enum rc count_walk(struct list *l, const char *index, void (*range)(struct query *, const struct store_filter *),
-                          bool by_class, int64_t walk_max, struct err *e)
+                          bool by_class, struct err *e)
 {
     struct query q = {0};
     struct db_rows r = {0};
     bool row = false;
     buf_printf(&q.sql, "SELECT count(*) FILTER (WHERE 1");
     where(&q, l);
-    buf_printf(&q.sql, "), count(*) FROM (SELECT * FROM result_index i%s WHERE 1", index);
+    /* Only what the index holds is named, so that the walk stays in it; a name or a network is looked up row by row. */
+    bool far = l->f->model || l->words.any;
+    buf_printf(&q.sql, "), count(*) FROM (SELECT %s FROM result_index i%s WHERE 1",
+               far        ? "*"
+               : by_class ? "i.id, predicted_class, created_at, confidence, voided, reviewed, released, positive"
+                          : "i.id, created_at, confidence, voided, reviewed, released, positive",
+               index);
     if (by_class)
         query_value(&q, " AND i.predicted_class = ?", db_t(l->f->predicted_class));
     if (range)
         range(&q, l->f);
+    const int64_t walk_max = far ? WALK_FAR_MAX : WALK_MAX;
     query_value(&q, " LIMIT ?) i", db_i(walk_max));
     enum rc rc = query_check(&q, e);
     if (!rc)
@@ -228,8 +235,7 @@ static enum rc count_range(struct list *l, struct err *e)
     bool take_time = has_time(l->f) && (!has_confidence(l->f) || time_n <= confidence_n);
     if ((take_time ? time_n : confidence_n) <= FEW)
         l->index = take_time ? time : confidence;
-    return count_walk(l, take_time ? time : confidence, take_time ? where_time : where_confidence, by_class,
-                      l->f->model ? WALK_FAR_MAX : WALK_MAX, e);
+    return count_walk(l, take_time ? time : confidence, take_time ? where_time : where_confidence, by_class, e);
 }
 
 /* Do more than a few patients and walk-ins have such a name? */
@@ -275,7 +281,7 @@ static enum rc count(struct list *l, struct err *e)
         return count_all(l, e);
     }
     if (common)
-        return count_walk(l, " INDEXED BY result_by_time", where_time, false, WALK_FAR_MAX, e);
+        return count_walk(l, " INDEXED BY result_by_time", where_time, false, e);
     if (has_time(f) || has_confidence(f))
         return count_range(l, e);
     rc = count_totals(l, e);
