@@ -28,7 +28,10 @@ static void id_cell(json_t *record, char *dst, size_t cap)
 
 static void number_cell(json_t *record, const char *name, char *dst, size_t cap)
 {
-    str_format(dst, cap, "%.6g", field_number(json_object_get(record, "result"), name));
+    json_t *number = json_object_get(json_object_get(record, "result"), name);
+    dst[0] = 0;
+    if (json_is_number(number))
+        str_format(dst, cap, "%.6g", json_number_value(number));
 }
 
 static void confidence_cell(json_t *record, char *dst, size_t cap)

@@ -11,7 +11,7 @@ enum {
     RESULTS_MAX = 20,
     SUBJECT_MAX_BYTES = 200,
     NOTE_MAX_BYTES = 4000,
-    TEXT_COLUMNS = 76,
+    TEXT_COLUMNS = 72, /* quoted-printable lines stay whole */
     PICTURE_SIDE_PX = 2048,
     PICTURE_QUALITY = 90,
     MESSAGE_MAX_BYTES = 15 << 20, /* what mail servers usually take */
