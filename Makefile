@@ -97,6 +97,7 @@ $(foreach r,$(ROOMS),$(eval $(call archive_rules,$(r))))
 
 # --- programs --------------------------------------------------------------------------------------------------------
 # Modules take the functions of these rooms from the program that opens them, so there is one allocator hook and one log.
+# Their own functions stay their own (-Bsymbolic): a name of theirs may also be a name in the program.
 EXPORTED := base image report
 $(BUILD)/bin/clinic: $(call obj,src/app/main.c) $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -107,7 +108,7 @@ $(BUILD)/bin/clinic: $(call obj,src/app/main.c) $(ARCHIVES)
 define module_rules
 $(BUILD)/lib/$(1).so: $(call obj,$(module_src_$(1)))
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) -shared $$(LDFLAGS_ALL) -o $$@ $$^ $$(module_libs_$(1))
+	$$(call say,LINK)$$(CC) -shared -Wl,-Bsymbolic $$(LDFLAGS_ALL) -o $$@ $$^ $$(module_libs_$(1))
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 
