@@ -144,9 +144,7 @@ static void draw_row(const struct list *l, const struct pane *p, int row, int64_
     json_t *item = list_at(l, position);
     int64_t id = json_integer_value(json_object_get(item, "id"));
     bool marked = item && list_marked(l, id);
-    int col = 2;
-    if (active)
-        pane_fill(p, row, 0, 1, p->cols, ' ', STYLE_SELECTED);
+    int col = 2, shown = 0;
     pane_text(p, row, 0, active ? STYLE_SELECTED : STYLE_TEXT, active ? ">" : " ");
     pane_text(p, row, 1, active ? STYLE_SELECTED : STYLE_MARKED, marked ? "*" : " ");
     for (int i = 0; i < n; i++) {
@@ -159,7 +157,8 @@ static void draw_row(const struct list *l, const struct pane *p, int row, int64_
         else if (i == 0)
             str_copy(text, sizeof text, "...");
         enum style s = item && columns[i].style ? columns[i].style(item) : marked ? STYLE_MARKED : STYLE_TEXT;
-        pane_field(p, row, col, width, active ? STYLE_SELECTED : s, text);
+        /* the first column alone is reversed: moving the cursor costs a slow line two short pieces, not two lines */
+        pane_field(p, row, col, width, active && shown++ == 0 ? STYLE_SELECTED : s, text);
         col += width + 1;
     }
 }

@@ -158,7 +158,7 @@ static void draw_passphrase(const struct state *s, const struct pane *box)
 static void draw(const void *state, const struct view *v, const struct pane *body)
 {
     const struct state *s = state;
-    int cols = body->cols < 80 ? body->cols : 80, rows = body->rows < 15 ? body->rows : 15;
+    int cols = body->cols < 80 ? body->cols : 80, rows = body->rows < 13 ? body->rows : 13;
     struct pane outer = pane_sub(body, (body->rows - rows) / 3, (body->cols - cols) / 2, rows, cols);
     char title[80];
     (void)v;
@@ -171,7 +171,7 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
         draw_passphrase(s, &box);
         return;
     }
-    int top = box.rows >= 12 ? 1 : 0;
+    int top = box.rows >= 11 ? 1 : 0;
     struct pane inner = pane_sub(&box, top, 1, box.rows - top, box.cols - 2);
     form_draw(&s->form, &inner, 11);
 }

@@ -21,14 +21,17 @@ static enum rc open_screen(struct app *a, void *state, json_t *args, struct err 
 static void draw(const void *state, const struct view *v, const struct pane *body)
 {
     const struct state *s = state;
-    int cols = body->cols < 66 ? body->cols : 66, rows = body->rows < 14 ? body->rows : 14;
+    int cols = body->cols < 66 ? body->cols : 66, lines = (int)text_columns(s->text) / (cols - 12) + 1;
+    int rows = lines + 6 < body->rows ? lines + 6 : body->rows;
     (void)v;
     struct pane outer = pane_sub(body, (body->rows - rows) / 2, (body->cols - cols) / 2, rows, cols);
     struct pane box = pane_box(&outer, "Before you start", STYLE_TEXT);
-    struct pane text = pane_sub(&box, 1, 2, box.rows - 3, box.cols - 4);
+    int top = body->rows >= 12 ? 1 : 0;
+    struct pane text = pane_sub(&box, top, box.cols > 50 ? 2 : 1, box.rows - 1 - top, box.cols - (box.cols > 50 ? 4 : 2));
     pane_wrap(&text, 0, STYLE_TEXT, s->text);
-    pane_text(&box, box.rows - 1, 2, STYLE_KEY, "y  I have read and understood this      q  leave");
-    pane_cursor(&box, box.rows - 1, 2, false);
+    pane_text(&box, box.rows - 1, text.col - box.col, STYLE_KEY,
+              box.cols > 50 ? "y  I have read and understood this      q  leave" : "y  read, understood    q  leave");
+    pane_cursor(&box, box.rows - 1, text.col - box.col, false);
 }
 
 static bool key(struct app *a, void *state, uint32_t key)

@@ -83,7 +83,9 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
     (void)v;
     draw_figures(s, &head);
     draw_outbox(s, &outbox);
-    int rows = body->rows - 4;
+    int rows = (int)s->recent.total + 3 < body->rows - 4 ? (int)s->recent.total + 3 : body->rows - 4;
+    if (rows < 5)
+        rows = 5;
     struct pane outer = pane_sub(body, 3, 0, rows, body->cols), box = pane_box(&outer, "Latest results", STYLE_TEXT);
     list_draw(&s->recent, &box, result_columns, result_columns_n, -1, false, true);
     struct pane note = pane_sub(body, body->rows - 1, 0, 1, body->cols);

@@ -268,7 +268,7 @@ static void draw_passphrase(const struct state *s, const struct pane *box)
 static void draw(const void *state, const struct view *v, const struct pane *body)
 {
     const struct state *s = state;
-    int cols = body->cols < 72 ? body->cols : 72, rows = body->rows < 11 ? body->rows : 11;
+    int cols = body->cols < 72 ? body->cols : 72, rows = body->rows < 10 ? body->rows : 10;
     struct pane outer = pane_sub(body, (body->rows - rows) / 3, (body->cols - cols) / 2, rows, cols);
     char title[80];
     (void)v;
