@@ -15,6 +15,7 @@ struct plan_fuse {
     bool pre_relu;     /* max(0, .) of the input after pre_affine */
     bool residual;     /* input: a tensor of the result's shape */
     bool gate;         /* input: a tensor [K] that multiplies the input channels (squeeze-and-excite) */
+    bool from_zero;    /* POOL: nothing in the input is negative, zeros around it count as the lowest value */
     int32_t into;      /* the node this one was folded into, or -1 */
     int32_t prev, next; /* neighbours in a chain computed as one step, or -1 */
 };

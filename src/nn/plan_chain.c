@@ -94,7 +94,7 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
 /* Rows per strip: enough pixels for the products to pay, few enough for the strip to stay in a core's cache. */
 static void chain_strip(struct chain_args *a)
 {
-    enum { CACHE = 80 * 1024, PIXELS = 96, ROWS_MOST = 16 }; /* floats; pixels of a strip; rows */
+    enum { CACHE = 80 * 1024, PIXELS = 200, ROWS_MOST = 16 }; /* floats; pixels of a strip; rows */
     const struct op_axis *y = &a->grid.axis[1], *x = &a->grid.axis[2];
     const int32_t reach = (y->kernel - 1) * y->dilation + 1;
     int32_t rows = 1;

@@ -56,6 +56,22 @@ static bool takes_gate(const struct ir_graph *g, const struct ir_node *n)
     return s->rank && x->rank && nn_shape_n(s) == x->dim[x->rank - 1] && s->dim[s->rank - 1] == x->dim[x->rank - 1];
 }
 
+bool plan_is_scale(const struct nn_plan *plan, int32_t node)
+{
+    const struct ir_graph *g = &plan->g;
+    const struct ir_node *n = &g->node[node];
+    const struct ir_binary *b = &n->u.binary;
+    if (plan->plain || n->op != IR_BINARY || n->in_n != 1 || b->act.fn != IR_FN_LINEAR || !same_as_output(g, n, 0))
+        return false;
+    if (!(b->fn == IR_ADD || b->fn == IR_MUL || b->fn == IR_SUB || (b->fn == IR_DIV && !b->scalar_first)))
+        return false;
+    if (!n->w_n)
+        return b->has_scalar;
+    const struct ir_shape *x = in_shape(g, n, 0), *w = &plan_weight(g, n, 0)->shape;
+    const int64_t c = nn_shape_n(w);
+    return !b->has_scalar && (c == 1 || (w->rank && x->rank && c == w->dim[w->rank - 1] && c == x->dim[x->rank - 1]));
+}
+
 static const struct plan_row *row_of(const struct nn_plan *plan, int32_t node)
 {
     enum { ROW_TAPS = KERN_TAPS_MAX };
@@ -76,14 +92,16 @@ static const struct plan_row *row_of(const struct nn_plan *plan, int32_t node)
         const struct ir_window *w = &n->u.pool.w;
         bool plain = taps_of(w, w->spatial - 1) <= ROW_TAPS;
         for (int32_t i = 0; i < w->spatial; i++)
-            plain = plain && !w->before[i] && !w->after[i];
+            plain = plain && ((!w->before[i] && !w->after[i]) || plan->fuse[node].from_zero);
         return plain ? &plan_row_pool : NULL;
     }
     case IR_GLOBAL_POOL:
         return !n->u.global_pool.has_mask && in_shape(g, n, 0)->rank == n->u.global_pool.spatial + 1 ? &plan_row_global_pool : NULL;
     case IR_ACT: return act_known(&n->u.act) ? &plan_row_act : NULL;
     case IR_AFFINE: return n->u.affine.axis == in_shape(g, n, 0)->rank - 1 ? &plan_row_affine : NULL;
-    case IR_BINARY: return takes_binary(g, n) ? &plan_row_binary : takes_gate(g, n) ? &plan_row_gate : NULL;
+    case IR_CONCAT: return n->u.axis.axis == g->tensor[plan_out(g, n, 0)].rank - 1 ? &plan_row_concat : NULL;
+    case IR_BINARY:
+        return plan_is_scale(plan, node) ? &plan_row_scale : takes_binary(g, n) ? &plan_row_binary : takes_gate(g, n) ? &plan_row_gate : NULL;
     case IR_SOFTMAX:
         return n->in_n == 1 && !n->u.softmax.log && n->u.softmax.axes_mask == 1 << (in_shape(g, n, 0)->rank - 1) ? &plan_row_softmax : NULL;
     default: return NULL;
@@ -109,7 +127,7 @@ void plan_fast(const struct nn_plan *plan, int32_t node, struct plan_group *grou
     int32_t first = node;
     while (fuse[first].prev >= 0)
         first = fuse[first].prev;
-    group->row = &plan_row_chain;
+    group->row = plan->g.node[node].op == IR_BINARY ? &plan_row_scale : &plan_row_chain;
     group->node_n = 0;
     for (int32_t i = first; i >= 0; i = fuse[i].next)
         group->node[group->node_n++] = i;

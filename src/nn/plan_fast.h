@@ -14,6 +14,8 @@ struct plan_group {
 void plan_fast(const struct nn_plan *plan, int32_t node, struct plan_group *group);
 /* A fast row computes this node and honours what is folded into it. */
 bool plan_takes(const struct nn_plan *plan, int32_t node);
+/* x * a + b with constants per channel or one for all. */
+bool plan_is_scale(const struct nn_plan *plan, int32_t node);
 /* The node only renames its input: result and input share storage. */
 bool plan_is_alias(const struct nn_plan *plan, int32_t node);
 

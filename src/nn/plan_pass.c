@@ -217,6 +217,36 @@ static enum rc pass_pre(struct passes *p, int32_t i)
     return RC_OK;
 }
 
+/* Zero padding in front of a maximum over what cannot be negative: the window skips what lies outside. */
+static enum rc pass_pool_pad(struct passes *p, int32_t i)
+{
+    const struct ir_graph *g = &p->plan->g;
+    struct ir_node *n = node_at(p, i);
+    if (n->op != IR_POOL || n->u.pool.kind != IR_REDUCE_MAX || n->u.pool.w.mode != IR_PAD_VALID || !plan_takes(p->plan, i))
+        return RC_OK;
+    int32_t m = sole_maker(p, i, 0), below = m < 0 || node_at(p, m)->op != IR_PAD ? -1 : p->maker[plan_in(g, node_at(p, m), 0)];
+    const struct ir_act *act = below < 0 ? NULL : act_of(node_at(p, below));
+    struct kern_act k;
+    if (!act || !kern_act_from(act, &k) || k.fn != KERN_CLAMP || !(k.a >= 0.0f) || !plan_takes(p->plan, below))
+        return RC_OK;
+    const struct ir_pad_attr *pad = &node_at(p, m)->u.pad;
+    struct ir_window *w = &n->u.pool.w;
+    const int32_t rank = g->tensor[plan_in(g, n, 0)].rank, first = rank - 1 - w->spatial;
+    for (int32_t k2 = 0; k2 < rank; k2++) {
+        const bool inside = k2 >= first && k2 < rank - 1;
+        const int32_t most = inside ? w->kernel[k2 - first] - 1 : 0;
+        if (pad->value != 0.0f || pad->before[k2] > most || pad->after[k2] > most)
+            return RC_OK;
+    }
+    for (int32_t k2 = 0; k2 < w->spatial; k2++) {
+        w->before[k2] = pad->before[first + k2];
+        w->after[k2] = pad->after[first + k2];
+    }
+    p->plan->fuse[i].from_zero = true;
+    fold_forward(p, m, i, 0);
+    return RC_OK;
+}
+
 /* Multiplication by one number per channel (squeeze-and-excite) in front of a pointwise convolution. */
 static enum rc pass_gate(struct passes *p, int32_t i)
 {
@@ -263,9 +293,34 @@ static enum rc pass_depthwise(struct passes *p, int32_t i)
     return RC_OK;
 }
 
+/* Runs of additions and multiplications by constants (rescaling, normalisation of the input): computed as one. */
+static enum rc pass_scale(struct passes *p, int32_t i)
+{
+    if (!plan_is_scale(p->plan, i))
+        return RC_OK;
+    const int32_t m = sole_maker(p, i, 0);
+    if (m < 0 || !plan_is_scale(p->plan, m))
+        return RC_OK;
+    int32_t first = m, n = 2;
+    for (; p->plan->fuse[first].prev >= 0; n++)
+        first = p->plan->fuse[first].prev;
+    const struct ir_node *from = node_at(p, i);
+    struct ir_node *head = node_at(p, first);
+    if (n > PLAN_UNIT_NODES || head->w_n + from->w_n > 16)
+        return RC_OK;
+    int32_t w[2] = {0};
+    for (int32_t k = 0; k < from->w_n; k++)
+        w[k] = p->plan->g.index[from->w + k];
+    if (slice_extend(p, &head->w, &head->w_n, w, from->w_n))
+        return RC_FAILED;
+    p->plan->fuse[m].next = i;
+    p->plan->fuse[i].prev = m;
+    return RC_OK;
+}
+
 /* In this order, each over the whole graph. */
 static enum rc (*const passes[])(struct passes *p, int32_t node) = {
-    pass_depthwise, pass_pad, pass_affine, pass_act, pass_residual, pass_act, pass_pre, pass_gate,
+    pass_depthwise, pass_pad, pass_affine, pass_act, pass_residual, pass_act, pass_pre, pass_gate, pass_pool_pad, pass_scale,
 };
 
 enum rc plan_pass_all(struct nn_plan *plan, struct err *e)

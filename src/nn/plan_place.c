@@ -58,6 +58,73 @@ static void places_outputs(struct nn_plan *plan)
     }
 }
 
+/* ---- concatenation without copying: makers write slices of the whole ---- */
+
+struct readers {       /* per tensor */
+    bool dense;        /* somebody needs it dense, or it has another name */
+    bool made;         /* its maker can write a slice */
+};
+
+static void readers_find(const struct nn_plan *plan, struct readers *r)
+{
+    const struct ir_graph *g = &plan->g;
+    for (int32_t u = 0; u < plan->unit_n; u++) {
+        const struct plan_unit *unit = &plan->unit[u];
+        for (int32_t i = 0; i < unit->in_n; i++)
+            r[plan->link[unit->in + i]].dense |= !unit->row || !unit->row->pitched_in;
+        for (int32_t i = 0; i < unit->out_n; i++)
+            r[plan->link[unit->out + i]].made = unit->row && unit->row->pitched_out && unit->out_n == 1;
+    }
+    for (int32_t i = 0; i < g->tensor_n; i++) {
+        if (plan->place[i].root != i)
+            r[i].dense = r[plan->place[i].root].dense = true;
+    }
+    for (int32_t i = 0; i < g->input_n; i++)
+        r[g->input[i]].dense = true;
+    for (int32_t i = 0; i < g->output_n; i++)
+        r[g->output[i]].dense = true;
+}
+
+static bool can_slice(const struct nn_plan *plan, const struct readers *r, const struct plan_unit *concat, int32_t i)
+{
+    const int32_t t = plan->link[concat->in + i];
+    if (r[t].dense || !r[t].made || plan->place[t].root != t)
+        return false;
+    for (int32_t k = 0; k < concat->in_n; k++) {
+        if (k != i && plan->link[concat->in + k] == t)
+            return false;
+    }
+    return true;
+}
+
+/* From the last one back, so that a concatenation of concatenations ends in one buffer. */
+static enum rc places_slices(struct nn_plan *plan, struct err *e)
+{
+    struct readers *r = mem_zalloc((size_t)plan->g.tensor_n, sizeof(*r), e);
+    if (!r)
+        return RC_FAILED;
+    readers_find(plan, r);
+    for (int32_t u = plan->unit_n - 1; u >= 0; u--) {
+        const struct plan_unit *unit = &plan->unit[u];
+        if (unit->row != &plan_row_concat)
+            continue;
+        const int32_t out = plan->link[unit->out];
+        const int32_t pitch = plan->place[out].pitch ? plan->place[out].pitch : last_dim(&plan->g.tensor[out]);
+        int64_t shift = 0;
+        for (int32_t i = 0; i < unit->in_n; i++) {
+            const int32_t t = plan->link[unit->in + i];
+            if (can_slice(plan, r, unit, i)) {
+                plan->place[t].root = out;
+                plan->place[t].shift = shift;
+                plan->place[t].pitch = pitch;
+            }
+            shift += last_dim(&plan->g.tensor[t]);
+        }
+    }
+    mem_free(r);
+    return RC_OK;
+}
+
 static void places_lives(struct nn_plan *plan)
 {
     const struct ir_graph *g = &plan->g;
@@ -144,6 +211,8 @@ enum rc plan_places(struct nn_plan *plan, struct err *e)
     if (!plan->place)
         return RC_FAILED;
     places_begin(plan);
+    if (places_slices(plan, e))
+        return RC_FAILED;
     places_outputs(plan);
     places_lives(plan);
     return places_arena(plan, e);
