@@ -1,5 +1,6 @@
-/* Transposed convolution as products of matrices. Outputs whose coordinates leave the same rest after division by the strides
- * collect the same taps: for each such phase it is a convolution of stride 1 with these taps only, written in steps. */
+/* Transposed convolution as products of matrices. Outputs whose coordinates leave the same rest after division by the
+ * strides collect the same taps: for each such phase it is a convolution of stride 1 with these taps only, written in
+ * steps. */
 #include "nn/plan_fast.h"
 
 enum { PHASES_MAX = 64 };
@@ -54,7 +55,8 @@ static int32_t list_taps(const struct op_grid *g, int32_t phase, int32_t *tap)
     for (int32_t i = 0; i < g->axis[0].kernel * g->axis[1].kernel * g->axis[2].kernel; i++) {
         const int32_t kx = i % g->axis[2].kernel, rest = i / g->axis[2].kernel;
         const int32_t ky = rest % g->axis[1].kernel, kz = rest / g->axis[1].kernel;
-        if (in_phase(&g->axis[0], kz, part[0]) && in_phase(&g->axis[1], ky, part[1]) && in_phase(&g->axis[2], kx, part[2]))
+        if (in_phase(&g->axis[0], kz, part[0]) && in_phase(&g->axis[1], ky, part[1]) &&
+            in_phase(&g->axis[2], kx, part[2]))
             tap[n++] = i;
     }
     return n;
@@ -89,13 +91,14 @@ static int32_t source(const struct op_axis *a, int32_t o, int32_t k)
 }
 
 /* Pointers to the pixels that the outputs x0, x0 + stride, .. of one row take through each tap. */
-static void tap_pointers(const struct transpose_args *a, const float *in, struct op_row r, const int32_t *tap, int32_t taps, int32_t x0,
-                         int32_t m, const float *zeros, const float **row)
+static void tap_pointers(const struct transpose_args *a, const float *in, struct op_row r, const int32_t *tap,
+                         int32_t taps, int32_t x0, int32_t m, const float *zeros, const float **row)
 {
     const struct op_axis *ax = a->grid.axis;
     for (int32_t t = 0; t < taps; t++) {
         const int32_t kx = tap[t] % ax[2].kernel, rest = tap[t] / ax[2].kernel;
-        const int32_t iz = source(&ax[0], r.o[0], rest / ax[1].kernel), iy = source(&ax[1], r.o[1], rest % ax[1].kernel);
+        const int32_t iz = source(&ax[0], r.o[0], rest / ax[1].kernel),
+                      iy = source(&ax[1], r.o[1], rest % ax[1].kernel);
         const float *line = in + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * a->grid.in_channels;
         for (int32_t i = 0; i < m; i++) {
             const int32_t ix = iz < 0 || iy < 0 ? -1 : source(&ax[2], x0 + i * ax[2].stride, kx);
@@ -123,9 +126,16 @@ static void transpose_tile(const struct nn_step *s, const struct nn_env *env, in
             const int32_t taps = list_taps(&a->grid, phase, tap);
             tap_pointers(a, in, r, tap, taps, x0, m, env->packed + a->zeros, row);
             const struct kern_gemm j = {
-                .row = row, .row_n = m, .m = m, .taps = taps, .k = a->grid.in_channels, .n = made,
-                .panel_end = kern_panel_n(a->k, made), .b = env->packed + a->packed + a->phase_at[phase],
-                .c = out + (i * ax[2].out + x0) * made, .ldc = (int64_t)step * made,
+                .row = row,
+                .row_n = m,
+                .m = m,
+                .taps = taps,
+                .k = a->grid.in_channels,
+                .n = made,
+                .panel_end = kern_panel_n(a->k, made),
+                .b = env->packed + a->packed + a->phase_at[phase],
+                .c = out + (i * ax[2].out + x0) * made,
+                .ldc = (int64_t)step * made,
             };
             a->k->gemm(&j);
         }
