@@ -109,11 +109,20 @@ enum rc ir_write_graph(const struct ir_graph *g, int fd, uint64_t max_bytes, int
         return err_set(e, ERR_MODEL_LIMIT, "the network needs %lld MiB, the limit is %llu MiB",
                        (long long)((end + (uint64_t)g->weights_bytes) >> 20), (unsigned long long)(max_bytes >> 20));
     struct ir_header h = {
-        .format = IR_FORMAT, .node_bytes = (int32_t)sizeof(struct ir_node),
-        .tensor_n = g->tensor_n, .node_n = g->node_n, .weight_n = g->weight_n, .layer_n = g->layer_n,
-        .index_n = g->index_n, .text_n = g->text_n, .input_n = g->input_n, .output_n = g->output_n,
-        .keras_version = g->keras_version, .producer = g->producer,
-        .weights_at = (int64_t)end, .weights_bytes = g->weights_bytes,
+        .format = IR_FORMAT,
+        .node_bytes = (int32_t)sizeof(struct ir_node),
+        .tensor_n = g->tensor_n,
+        .node_n = g->node_n,
+        .weight_n = g->weight_n,
+        .layer_n = g->layer_n,
+        .index_n = g->index_n,
+        .text_n = g->text_n,
+        .input_n = g->input_n,
+        .output_n = g->output_n,
+        .keras_version = g->keras_version,
+        .producer = g->producer,
+        .weights_at = (int64_t)end,
+        .weights_bytes = g->weights_bytes,
     };
     memcpy(h.magic, ir_magic, sizeof(h.magic));
     if (ftruncate(fd, (off_t)(end + (uint64_t)g->weights_bytes)))
@@ -137,10 +146,17 @@ static enum rc header_check(const struct ir_header *h, uint64_t size, struct err
     if (memcmp(h->magic, ir_magic, sizeof(ir_magic)) != 0 || h->format != IR_FORMAT ||
         h->node_bytes != (int32_t)sizeof(struct ir_node))
         return err_set(e, ERR_INTERNAL, "not a neutral network of format %d", IR_FORMAT);
-    const struct { int32_t n, min, max; } count[] = {
-        {h->tensor_n, 1, IR_TENSOR_MAX}, {h->node_n, 0, IR_NODE_MAX}, {h->weight_n, 0, IR_WEIGHT_MAX},
-        {h->layer_n, 0, IR_NODE_MAX}, {h->index_n, 0, 4 * IR_TENSOR_MAX}, {h->text_n, 1, 1 << 24},
-        {h->input_n, 1, 64}, {h->output_n, 1, 64},
+    const struct {
+        int32_t n, min, max;
+    } count[] = {
+        {h->tensor_n, 1, IR_TENSOR_MAX},
+        {h->node_n, 0, IR_NODE_MAX},
+        {h->weight_n, 0, IR_WEIGHT_MAX},
+        {h->layer_n, 0, IR_NODE_MAX},
+        {h->index_n, 0, 4 * IR_TENSOR_MAX},
+        {h->text_n, 1, 1 << 24},
+        {h->input_n, 1, 64},
+        {h->output_n, 1, 64},
     };
     for (size_t i = 0; i < ARRAY_N(count); i++)
         if (count[i].n < count[i].min || count[i].n > count[i].max)
@@ -171,9 +187,17 @@ enum rc ir_read(int fd, struct ir_graph *g, struct ir_map *map, struct err *e)
     if (rc)
         goto done;
     *g = (struct ir_graph){
-        .tensor_n = h.tensor_n, .node_n = h.node_n, .weight_n = h.weight_n, .layer_n = h.layer_n, .index_n = h.index_n,
-        .text_n = h.text_n, .input_n = h.input_n, .output_n = h.output_n, .keras_version = h.keras_version,
-        .producer = h.producer, .weights_bytes = h.weights_bytes,
+        .tensor_n = h.tensor_n,
+        .node_n = h.node_n,
+        .weight_n = h.weight_n,
+        .layer_n = h.layer_n,
+        .index_n = h.index_n,
+        .text_n = h.text_n,
+        .input_n = h.input_n,
+        .output_n = h.output_n,
+        .keras_version = h.keras_version,
+        .producer = h.producer,
+        .weights_bytes = h.weights_bytes,
     };
     struct part part[PARTS];
     parts_of(g, part);

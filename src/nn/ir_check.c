@@ -1,4 +1,5 @@
-/* A neutral network that came out of the cage is foreign data: every number in it is checked here, before anything uses it. */
+/* A neutral network that came out of the cage is foreign data: every number in it is checked here, before anything uses
+ * it. */
 #include "nn/ir.h"
 #include "nn/step.h"
 
@@ -88,7 +89,8 @@ static enum rc node_check(const struct ir_graph *g, int32_t at, bool *made, stru
     if (n->in_n < a->in_min || (a->in_max >= 0 && n->in_n > a->in_max) || n->out_n < 1 || n->out_n > a->out_max ||
         n->w_n < a->w_min || n->w_n > a->w_max || !slice_ok(g, n->in, n->in_n) || !slice_ok(g, n->out, n->out_n) ||
         !slice_ok(g, n->w, n->w_n) || n->layer < 0 || n->layer >= g->layer_n)
-        return err_set(e, ERR_INTERNAL, "neutral network: node %d (%s) is malformed", at, ir_op_name((enum ir_op)n->op));
+        return err_set(e, ERR_INTERNAL, "neutral network: node %d (%s) is malformed", at,
+                       ir_op_name((enum ir_op)n->op));
     for (int32_t i = 0; i < n->in_n; i++) {
         int32_t t = g->index[n->in + i];
         if (t < 0 || t >= g->tensor_n || !made[t])

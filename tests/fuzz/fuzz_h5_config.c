@@ -1,5 +1,5 @@
-/* The description of a network alone: JSON, graph, lowering. A file with weights but no architecture stays the same; the input
- * is the JSON beside it. */
+/* The description of a network alone: JSON, graph, lowering. A file with weights but no architecture stays the same;
+ * the input is the JSON beside it. */
 #include "base/text.h"
 #include "nn/ir.h"
 #include "nn_import.h"
@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     int in = weights_file(), out = memfd_create("out", MFD_CLOEXEC);
     if (in < 0 || out < 0 || fstat(in, &st) || n == 0 || n > 1 << 20)
         goto done;
-    const struct nn_import_source source = {.fd = in, .size_bytes = (uint64_t)st.st_size, .json = (const char *)data, .json_n = n};
+    const struct nn_import_source source = {
+        .fd = in, .size_bytes = (uint64_t)st.st_size, .json = (const char *)data, .json_n = n};
     const struct nn_import_sink sink = {.fd = out, .max_bytes = 64u << 20};
     if (nn_import(&source, &sink, &e) == RC_OK) {
         struct ir_graph g;

@@ -1,6 +1,6 @@
-/* The whole import of a network file as the cage does it: container, description, lowering, writing. What comes out is read
- * back as the parent reads it. Crashes inside libhdf5 itself (H5HG_read on a damaged global heap) end the cage's process, not
- * ours: run with -fork=1 -ignore_crashes=1 and read the stacks. */
+/* The whole import of a network file as the cage does it: container, description, lowering, writing. What comes out is
+ * read back as the parent reads it. Crashes inside libhdf5 itself (H5HG_read on a damaged global heap) end the cage's
+ * process, not ours: run with -fork=1 -ignore_crashes=1 and read the stacks. */
 #include "nn/ir.h"
 #include "nn_import.h"
 

@@ -64,8 +64,8 @@ int32_t build_unsupported(struct build *b, const char *fmt, ...)
 }
 
 /* Appends n items of size bytes; counts are int32_t in the graph. False with b->rc set. */
-static bool append(struct build *b, void *items, int32_t *count, size_t *cap, int32_t max, const char *what, const void *item,
-                   size_t n, size_t size)
+static bool append(struct build *b, void *items, int32_t *count, size_t *cap, int32_t max, const char *what,
+                   const void *item, size_t n, size_t size)
 {
     if (b->rc)
         return false;
@@ -88,7 +88,8 @@ int32_t build_text(struct build *b, const char *s)
     char safe[512];
     text_safe(safe, sizeof(safe), s, false);
     int32_t at = b->g.text_n;
-    return append(b, &b->g.text, &b->g.text_n, &b->text_cap, TEXT_MAX, "bytes of names", safe, strlen(safe) + 1, 1) ? at : 0;
+    return append(b, &b->g.text, &b->g.text_n, &b->text_cap, TEXT_MAX, "bytes of names", safe, strlen(safe) + 1, 1) ? at
+                                                                                                                    : 0;
 }
 
 int32_t build_layer(struct build *b, const char *name, const char *class_name)
@@ -101,7 +102,9 @@ int32_t build_layer(struct build *b, const char *name, const char *class_name)
 static int32_t add_tensor(struct build *b, const struct ir_shape *shape)
 {
     int32_t at = b->g.tensor_n;
-    return append(b, &b->g.tensor, &b->g.tensor_n, &b->tensor_cap, IR_TENSOR_MAX, "tensors", shape, 1, sizeof(*shape)) ? at : -1;
+    return append(b, &b->g.tensor, &b->g.tensor_n, &b->tensor_cap, IR_TENSOR_MAX, "tensors", shape, 1, sizeof(*shape))
+               ? at
+               : -1;
 }
 
 int32_t build_input(struct build *b, const struct ir_shape *shape, const char *name)
@@ -129,12 +132,13 @@ static int32_t add_index(struct build *b, const int32_t *list, int32_t n)
 {
     int32_t at = b->g.index_n;
     if (n > 0)
-        append(b, &b->g.index, &b->g.index_n, &b->index_cap, 4 * IR_TENSOR_MAX, "connections", list, (size_t)n, sizeof(*list));
+        append(b, &b->g.index, &b->g.index_n, &b->index_cap, 4 * IR_TENSOR_MAX, "connections", list, (size_t)n,
+               sizeof(*list));
     return at;
 }
 
-void build_node(struct build *b, const struct ir_node *proto, const int32_t *in, int32_t in_n, const int32_t *w, int32_t w_n,
-                int32_t *out, int32_t out_n)
+void build_node(struct build *b, const struct ir_node *proto, const int32_t *in, int32_t in_n, const int32_t *w,
+                int32_t w_n, int32_t *out, int32_t out_n)
 {
     enum { OUT_MAX = 8, IN_SMALL = 16 };
     struct ir_shape small[IN_SMALL], made[OUT_MAX] = {0};
@@ -202,7 +206,8 @@ bool build_data_shape(struct build *b, const struct h5_data *d, struct ir_shape 
 {
     *out = (struct ir_shape){.rank = d->rank};
     if (d->rank > IR_RANK_MAX || d->n < 1) {
-        build_fail(b, ERR_MODEL_SHAPE, "weights '%s' have %d dimensions and %lld values", d->path, (int)d->rank, (long long)d->n);
+        build_fail(b, ERR_MODEL_SHAPE, "weights '%s' have %d dimensions and %lld values", d->path, (int)d->rank,
+                   (long long)d->n);
         return false;
     }
     for (int32_t i = 0; i < d->rank; i++)

@@ -1,5 +1,5 @@
-/* The graph under construction. Failures stick: after the first one every call returns -1 and does nothing, so that lowering
- * code reads straight through and its caller looks once, at build.rc. A tensor number below 0 means "none". */
+/* The graph under construction. Failures stick: after the first one every call returns -1 and does nothing, so that
+ * lowering code reads straight through and its caller looks once, at build.rc. A tensor number below 0 means "none". */
 #ifndef CLINIC_NN_IMPORT_BUILD_H
 #define CLINIC_NN_IMPORT_BUILD_H
 
@@ -40,8 +40,8 @@ void build_output(struct build *b, int32_t tensor, const char *name);
 const struct ir_shape *build_shape(const struct build *b, int32_t tensor);
 
 /* Adds a node: operation and attributes are taken from proto. Infers the shapes of its outputs. */
-void build_node(struct build *b, const struct ir_node *proto, const int32_t *in, int32_t in_n, const int32_t *w, int32_t w_n,
-                int32_t *out, int32_t out_n);
+void build_node(struct build *b, const struct ir_node *proto, const int32_t *in, int32_t in_n, const int32_t *w,
+                int32_t w_n, int32_t *out, int32_t out_n);
 /* One input, one output; weights w0 and w1 where >= 0. */
 int32_t build_unary(struct build *b, const struct ir_node *proto, int32_t in, int32_t w0, int32_t w1);
 int32_t build_many(struct build *b, const struct ir_node *proto, const int32_t *in, int32_t in_n);

@@ -27,24 +27,34 @@ static void replace_infinity(char *text, size_t n, size_t at)
 static enum rc limits_check(char *text, size_t n, struct err *e)
 {
     if (n > CONFIG_BYTES_MAX)
-        return err_set(e, ERR_MODEL_LIMIT, "the description has %zu MiB, the limit is %d", n >> 20, CONFIG_BYTES_MAX >> 20);
+        return err_set(e, ERR_MODEL_LIMIT, "the description has %zu MiB, the limit is %d", n >> 20,
+                       CONFIG_BYTES_MAX >> 20);
     struct scan s = {.text = text, .n = n};
     int depth = 0;
     size_t values = 0;
     for (; s.at < n; s.at++) {
         switch (text[s.at]) {
-        case '"': skip_string(&s); break;
+        case '"':
+            skip_string(&s);
+            break;
         case '[':
         case '{':
             if (++depth > CONFIG_DEPTH_MAX)
                 return err_set(e, ERR_MODEL_LIMIT, "the description is nested more than %d deep", CONFIG_DEPTH_MAX);
             break;
         case ']':
-        case '}': depth--; break;
+        case '}':
+            depth--;
+            break;
         case ':':
-        case ',': values++; break;
-        case 'I': replace_infinity(text, n, s.at); break;
-        default: break;
+        case ',':
+            values++;
+            break;
+        case 'I':
+            replace_infinity(text, n, s.at);
+            break;
+        default:
+            break;
         }
     }
     if (values > CONFIG_VALUES_MAX)

@@ -14,7 +14,7 @@ enum rc config_parse(char *text, size_t n, json_t **out, struct err *e) MUST_USE
 
 /* Value of the first of the '|'-separated keys that is there; NULL when none is. JSON null counts as there. */
 const json_t *config_get(const json_t *object, const char *keys);
-bool config_is_null(const json_t *value); /* absent or null */
+bool config_is_null(const json_t *value);           /* absent or null */
 bool config_int(const json_t *value, int64_t *out); /* a whole number inside int32 */
 
 #endif

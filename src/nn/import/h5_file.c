@@ -128,9 +128,12 @@ static enum rc storage_check(hid_t set, const char *path, size_t type_bytes, int
 static bool type_is_number(hid_t type)
 {
     switch (H5Tget_class(type)) {
-    case H5T_FLOAT: return H5Tget_size(type) <= 8;
-    case H5T_INTEGER: return H5Tget_size(type) <= 8;
-    default: return false;
+    case H5T_FLOAT:
+        return H5Tget_size(type) <= 8;
+    case H5T_INTEGER:
+        return H5Tget_size(type) <= 8;
+    default:
+        return false;
     }
 }
 
@@ -301,7 +304,8 @@ static enum rc signature_check(int fd, uint64_t size, struct err *e)
     if (pread(fd, head, sizeof(head), 0) < 0)
         return err_sys(e, ERR_MODEL_TRUNCATED, errno, "network file");
     if (memcmp(head, "PK\3\4", 4) == 0)
-        return err_set(e, ERR_MODEL_NOT_HDF5, "a .keras archive (zip): load it in Keras and save it with model.save('name.h5')");
+        return err_set(e, ERR_MODEL_NOT_HDF5,
+                       "a .keras archive (zip): load it in Keras and save it with model.save('name.h5')");
     for (uint64_t at = 0; at + 8 <= size; at = at ? 2 * at : 512) {
         if (pread(fd, head, sizeof(head), (off_t)at) == (ssize_t)sizeof(head) && memcmp(head, magic, 8) == 0)
             return RC_OK;
@@ -394,7 +398,8 @@ size_t h5_data_below(const struct h5_file *f, const char *group, const struct h5
             hi = mid;
     }
     size_t n = 0;
-    while (lo + n < f->flat_n && strncmp(f->flat[lo + n].path, group, len) == 0 && (!len || f->flat[lo + n].path[len] == '/'))
+    while (lo + n < f->flat_n && strncmp(f->flat[lo + n].path, group, len) == 0 &&
+           (!len || f->flat[lo + n].path[len] == '/'))
         n++;
     *first = n ? &f->flat[lo] : NULL;
     return n;
@@ -436,8 +441,8 @@ static enum rc strings_vlen(hid_t attr, hid_t space, size_t n, struct h5_strings
     hid_t own = H5Aget_type(attr);
     if (!list) {
         rc = RC_FAILED;
-    } else if (type < 0 || own < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 ||
-               H5Tset_cset(type, H5Tget_cset(own)) < 0 || H5Aread(attr, type, list) < 0) {
+    } else if (type < 0 || own < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5Tget_cset(own)) < 0 ||
+               H5Aread(attr, type, list) < 0) {
         rc = h5_fail(e, ERR_MODEL_TRUNCATED, "an attribute cannot be read");
     } else {
         size_t total = 0;
@@ -468,7 +473,8 @@ static enum rc strings_fixed(hid_t attr, hid_t type, size_t n, struct h5_strings
     char *block = mem_zalloc(n, width, e);
     if (!block)
         return RC_FAILED;
-    enum rc rc = H5Aread(attr, type, block) < 0 ? h5_fail(e, ERR_MODEL_TRUNCATED, "an attribute cannot be read") : RC_OK;
+    enum rc rc =
+        H5Aread(attr, type, block) < 0 ? h5_fail(e, ERR_MODEL_TRUNCATED, "an attribute cannot be read") : RC_OK;
     for (size_t i = 0; i < n && !rc; i++) {
         size_t len = strnlen(block + i * width, width);
         while (blanks && len && block[i * width + len - 1] == ' ')

@@ -1,7 +1,7 @@
-/* The HDF5 container as plain data: an index of groups and datasets, attribute texts, weights as float32. The only owner of
- * libhdf5. Reads through pread on one descriptor; opens no path, loads no plugin, follows no link but hard ones. A file that
- * holds soft or external links, external or virtual storage, foreign filters, cycles or bombs anywhere in its weights is
- * refused as a whole when it is opened. */
+/* The HDF5 container as plain data: an index of groups and datasets, attribute texts, weights as float32. The only
+ * owner of libhdf5. Reads through pread on one descriptor; opens no path, loads no plugin, follows no link but hard
+ * ones. A file that holds soft or external links, external or virtual storage, foreign filters, cycles or bombs
+ * anywhere in its weights is refused as a whole when it is opened. */
 #ifndef CLINIC_NN_IMPORT_H5_FILE_H
 #define CLINIC_NN_IMPORT_H5_FILE_H
 

@@ -35,7 +35,8 @@ static hid_t cache_for(hid_t file, const char *path)
     if (access >= 0)
         H5Pset_chunk_cache(access, 12421, CHUNK_CACHE_BYTES, 1.0);
     hid_t set = H5Dopen2(file, path, access < 0 ? H5P_DEFAULT : access);
-    hid_t plist = set < 0 ? H5I_INVALID_HID : H5Dget_create_plist(set), type = set < 0 ? H5I_INVALID_HID : H5Dget_type(set);
+    hid_t plist = set < 0 ? H5I_INVALID_HID : H5Dget_create_plist(set),
+          type = set < 0 ? H5I_INVALID_HID : H5Dget_type(set);
     hsize_t chunk[H5S_MAX_RANK];
     int rank = plist >= 0 && H5Pget_layout(plist) == H5D_CHUNKED ? H5Pget_chunk(plist, H5S_MAX_RANK, chunk) : 0;
     size_t bytes = type >= 0 ? H5Tget_size(type) : 0;

@@ -36,7 +36,8 @@ static enum rc attr_either(struct h5_file *h5, const char *root, const char *nam
     return rc;
 }
 
-static enum rc config_load(struct h5_file *h5, const struct nn_import_source *src, const char *root, json_t **out, struct err *e)
+static enum rc config_load(struct h5_file *h5, const struct nn_import_source *src, const char *root, json_t **out,
+                           struct err *e)
 {
     char *text = NULL;
     size_t n = 0;
@@ -53,8 +54,10 @@ static enum rc config_load(struct h5_file *h5, const struct nn_import_source *sr
         bool found;
         rc = h5_attr_strings(h5, root, "layer_names", &found, &layers, e);
         if (!rc && found)
-            rc = err_set(e, ERR_MODEL_CONFIG, "the file has the weights of %zu layers but no architecture: save the whole network, "
-                         "or put its JSON beside it", layers.n);
+            rc = err_set(e, ERR_MODEL_CONFIG,
+                         "the file has the weights of %zu layers but no architecture: save the whole network, "
+                         "or put its JSON beside it",
+                         layers.n);
         else if (!rc)
             rc = err_set(e, ERR_MODEL_NOT_HDF5, "an HDF5 file, but not of Keras: no model_config and no layer_names");
         h5_strings_free(&layers);

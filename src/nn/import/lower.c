@@ -39,7 +39,8 @@ static const json_t *option(struct lower *l, const char *keys)
 
 static void option_wrong(struct lower *l, const char *keys, const char *want)
 {
-    build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': '%.*s' is not %s", l->layer->name, (int)strcspn(keys, "|"), keys, want);
+    build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': '%.*s' is not %s", l->layer->name, (int)strcspn(keys, "|"), keys,
+               want);
 }
 
 int64_t lower_int(struct lower *l, const char *keys, int64_t missing)
@@ -178,8 +179,8 @@ const struct h5_data *lower_need(struct lower *l, const char *leaves, int place)
 {
     const struct h5_data *d = lower_find(l, leaves, place);
     if (!d)
-        build_fail(l->b, ERR_MODEL_WEIGHTS, "weights missing for layer '%s': %.*s", l->layer->name, (int)strcspn(leaves, "|"),
-                   leaves);
+        build_fail(l->b, ERR_MODEL_WEIGHTS, "weights missing for layer '%s': %.*s", l->layer->name,
+                   (int)strcspn(leaves, "|"), leaves);
     return d;
 }
 
@@ -237,7 +238,8 @@ float *lower_load(struct lower *l, const struct h5_data *d)
     if (!d || l->b->rc)
         return NULL;
     if (d->n > LOAD_MAX) {
-        build_fail(l->b, ERR_MODEL_LIMIT, "weights '%s' of %lld values are too large to be rearranged", d->path, (long long)d->n);
+        build_fail(l->b, ERR_MODEL_LIMIT, "weights '%s' of %lld values are too large to be rearranged", d->path,
+                   (long long)d->n);
         return NULL;
     }
     note_params(l, d, true);
@@ -270,7 +272,8 @@ int32_t lower_axis(struct lower *l, int32_t t, int64_t axis)
     if (l->b->rc)
         return -1;
     if (at < 0 || at >= inner)
-        return build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': axis %lld of %d", l->layer->name, (long long)axis, (int)inner + 1);
+        return build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': axis %lld of %d", l->layer->name, (long long)axis,
+                          (int)inner + 1);
     return (int32_t)at + l->outer;
 }
 
@@ -460,7 +463,8 @@ bool lower_kwarg_true(struct lower *l, const char *name)
 struct lower lower_part(struct lower *l, int slot, const char *name)
 {
     struct build *b = l->b;
-    struct lower part = {.i = l->i, .b = b, .outer = l->outer, .in = l->in, .in_n = l->in_n, .config = l->config, .layer = l->layer};
+    struct lower part = {
+        .i = l->i, .b = b, .outer = l->outer, .in = l->in, .in_n = l->in_n, .config = l->config, .layer = l->layer};
     if (b->rc || slot < 0 || slot >= LAYER_INNER_MAX)
         return part;
     struct layer *y = l->layer->inner[slot];
@@ -511,10 +515,16 @@ struct layer *lower_inner(struct lower *l, int slot, const json_t *object)
     return b->rc ? NULL : y;
 }
 
-void lower_call(struct lower *l, struct layer *inner, const struct value *in, int32_t in_n, int32_t outer, struct lower *out)
+void lower_call(struct lower *l, struct layer *inner, const struct value *in, int32_t in_n, int32_t outer,
+                struct lower *out)
 {
-    *out = (struct lower){.i = l->i, .b = l->b, .layer = inner, .config = inner ? inner->config : NULL, .outer = outer,
-                          .in = in, .in_n = in_n};
+    *out = (struct lower){.i = l->i,
+                          .b = l->b,
+                          .layer = inner,
+                          .config = inner ? inner->config : NULL,
+                          .outer = outer,
+                          .in = in,
+                          .in_n = in_n};
     if (!inner)
         return;
     lower_run(out);

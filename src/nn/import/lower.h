@@ -1,5 +1,5 @@
-/* Lowering: one Keras layer call becomes operations of nn/ir.h. A lower function reads the configuration, takes its weights by
- * name and sets its outputs; what it cannot do it reports with lower_refuse. Failures stick in build.rc. */
+/* Lowering: one Keras layer call becomes operations of nn/ir.h. A lower function reads the configuration, takes its
+ * weights by name and sets its outputs; what it cannot do it reports with lower_refuse. Failures stick in build.rc. */
 #ifndef CLINIC_NN_IMPORT_LOWER_H
 #define CLINIC_NN_IMPORT_LOWER_H
 
@@ -14,30 +14,30 @@ static const struct value no_value = {-1, -1};
 struct import {
     struct build b;
     struct weight_file weights;
-    int keras_major;     /* 1, 2, 3 */
+    int keras_major; /* 1, 2, 3 */
     int keras_minor;
     bool flip_kernels;   /* saved with Theano, which flips convolution kernels */
     bool channels_first; /* default of layers that do not say */
 };
-struct frame;            /* values of one evaluation of a model */
+struct frame; /* values of one evaluation of a model */
 struct lower {
     struct import *i;
-    struct build *b;       /* &i->b */
+    struct build *b; /* &i->b */
     struct layer *layer;
     const json_t *config;
-    int32_t outer;         /* axes in front that count as batch axes (TimeDistributed) */
+    int32_t outer;          /* axes in front that count as batch axes (TimeDistributed) */
     const struct value *in; /* tensors of the positional arguments, in order; none is < 0 */
     int32_t in_n;
     const struct frame *frame; /* where references in args and kwargs are looked up; NULL inside wrappers */
     const json_t *args, *kwargs;
-    bool keras3_call;      /* args is a list of arguments; before Keras 3 it is the node's tensors */
-    bool backwards;        /* go_backwards is turned around: the second half of a Bidirectional */
+    bool keras3_call; /* args is a list of arguments; before Keras 3 it is the node's tensors */
+    bool backwards;   /* go_backwards is turned around: the second half of a Bidirectional */
     struct value out[BUILD_IO_MAX];
     int32_t out_n;
 };
 typedef void lower_fn(struct lower *l);
 struct layer_row {
-    const char *names;     /* "Conv2D|Convolution2D" */
+    const char *names; /* "Conv2D|Convolution2D" */
     lower_fn *lower;
     const char *weights, *options; /* for the README */
 };
@@ -52,15 +52,16 @@ void lower_run(struct lower *l);
  * NULL with build.rc set. Its weights are those of the wrapper that mention it. */
 struct layer *lower_inner(struct lower *l, int slot, const json_t *object);
 /* Runs an inner layer on values; outputs replace `out`. */
-void lower_call(struct lower *l, struct layer *inner, const struct value *in, int32_t in_n, int32_t outer, struct lower *out);
+void lower_call(struct lower *l, struct layer *inner, const struct value *in, int32_t in_n, int32_t outer,
+                struct lower *out);
 /* A part of a layer that Keras built as a layer of its own ("query"), to look its weights up by name. */
 struct lower lower_part(struct lower *l, int slot, const char *name);
 /* Tensors of a keyword argument, in order; 0 when absent. */
 int32_t lower_kwarg(struct lower *l, const char *name, struct value *out, int32_t cap);
 bool lower_kwarg_true(struct lower *l, const char *name);
 /* A nested network on values (trace.c). */
-void trace_model(struct import *i, struct layer *holder, struct model *m, const struct value *in, int32_t in_n, int32_t outer,
-                 struct value *out, int32_t *out_n);
+void trace_model(struct import *i, struct layer *holder, struct model *m, const struct value *in, int32_t in_n,
+                 int32_t outer, struct value *out, int32_t *out_n);
 /* Whole file (trace.c): inputs, layers, outputs. */
 void trace_top(struct import *i, struct model *m);
 struct value frame_value(const struct frame *f, const json_t *ref, bool *is_ref);
@@ -100,8 +101,8 @@ float *lower_alloc(struct lower *l, int64_t n);
 const struct ir_shape *lower_shape(const struct lower *l, int32_t t);
 /* Keras axis (batch is 0, negative from the end) to an axis of the tensor; -1 with a refusal when out of range. */
 int32_t lower_axis(struct lower *l, int32_t t, int64_t keras_axis);
-void lower_set(struct lower *l, int32_t t, int32_t mask); /* the one output */
-int32_t lower_op(struct lower *l, const struct ir_node *proto, int32_t in); /* no weights */
+void lower_set(struct lower *l, int32_t t, int32_t mask);                            /* the one output */
+int32_t lower_op(struct lower *l, const struct ir_node *proto, int32_t in);          /* no weights */
 int32_t lower_reshape(struct lower *l, int32_t t, int32_t rank, const int32_t *dim); /* dims behind the outer axes */
 int32_t lower_permute(struct lower *l, int32_t t, const int32_t *perm);
 /* channels_first <-> channels_last of the trailing `spatial` + 1 axes. */

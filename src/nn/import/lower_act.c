@@ -114,7 +114,8 @@ static int32_t act_apply(struct lower *l, const char *name, int32_t t)
     return lower_refuse(l, "activation '%s'", name);
 }
 
-/* A function is {"class_name": "function", "config": "relu6"}; a layer is {"class_name": "LeakyReLU", "config": {...}}. */
+/* A function is {"class_name": "function", "config": "relu6"}; a layer is {"class_name": "LeakyReLU", "config": {...}}.
+ */
 int32_t lower_activation_value(struct lower *l, const json_t *value, int32_t t)
 {
     enum { SLOT_ACTIVATION = LAYER_INNER_MAX - 1 };
@@ -173,11 +174,12 @@ void lower_activation_layer(struct lower *l)
     lower_set(l, lower_activation(l, "activation", l->in[0].t), l->in[0].mask);
 }
 
-/* Keras: x above the threshold, clipped to [0, max_value] when there is one; below, slope * (x - threshold). A value at the
- * threshold itself counts as 0, unless the threshold is 0 where both sides meet. */
+/* Keras: x above the threshold, clipped to [0, max_value] when there is one; below, slope * (x - threshold). A value at
+ * the threshold itself counts as 0, unless the threshold is 0 where both sides meet. */
 void lower_relu(struct lower *l)
 {
-    double top = lower_num(l, "max_value", 0), slope = lower_num(l, "negative_slope", 0), at = lower_num(l, "threshold", 0);
+    double top = lower_num(l, "max_value", 0), slope = lower_num(l, "negative_slope", 0),
+           at = lower_num(l, "threshold", 0);
     bool has_top = !config_is_null(config_get(l->config, "max_value")) && top < 1e30;
     int32_t t = l->in[0].t;
     if (at == 0 && (!has_top || top > 0)) {

@@ -89,7 +89,8 @@ static void attention_masks(struct lower *l, int32_t *q, int32_t *v)
 
 static void attention(struct lower *l, bool additive)
 {
-    if (l->in_n < 2 || lower_shape(l, l->in[0].t)->rank != l->outer + 2 || lower_shape(l, l->in[1].t)->rank != l->outer + 2) {
+    if (l->in_n < 2 || lower_shape(l, l->in[0].t)->rank != l->outer + 2 ||
+        lower_shape(l, l->in[1].t)->rank != l->outer + 2) {
         lower_refuse(l, "inputs that are not [query, value] of 3 dimensions");
         return;
     }
@@ -123,8 +124,14 @@ static void attention(struct lower *l, bool additive)
         l->out[l->out_n++] = (struct value){scores, -1};
 }
 
-void lower_attention(struct lower *l) { attention(l, false); }
-void lower_additive_attention(struct lower *l) { attention(l, true); }
+void lower_attention(struct lower *l)
+{
+    attention(l, false);
+}
+void lower_additive_attention(struct lower *l)
+{
+    attention(l, true);
+}
 
 /* ---- multi-head attention ---- */
 
@@ -133,7 +140,8 @@ struct heads {
 };
 
 /* Dense to heads x size: [T, D] -> [heads, T, size]. The kernel is [D, heads, size]. */
-static int32_t project(struct lower *l, int slot, const char *name, int32_t t, int32_t heads, int32_t size, bool has_bias)
+static int32_t project(struct lower *l, int slot, const char *name, int32_t t, int32_t heads, int32_t size,
+                       bool has_bias)
 {
     struct lower part = lower_part(l, slot, name);
     const struct ir_shape *s = lower_shape(l, t);
@@ -178,7 +186,8 @@ static int32_t project_back(struct lower *l, int slot, const char *name, int32_t
     if (d->rank < 2)
         return build_fail(l->b, ERR_MODEL_SHAPE, "'%s' has %d dimensions", d->path, (int)d->rank);
     int64_t width = d->n / (h.n * (int64_t)h.value_dim);
-    const struct ir_shape kernel = {.rank = 2, .dim = {flat[1], (int32_t)width}}, bias = {.rank = 1, .dim = {(int32_t)width}};
+    const struct ir_shape kernel = {.rank = 2, .dim = {flat[1], (int32_t)width}},
+                          bias = {.rank = 1, .dim = {(int32_t)width}};
     struct ir_node n = {.op = IR_DENSE};
     memset(&n.u.dense, 0, sizeof(n.u.dense));
     n.u.dense.units = (int32_t)width;
@@ -245,8 +254,8 @@ static void heads_run(struct lower *l, struct heads h, int32_t kv_heads)
     struct value q, k, v;
     if (!heads_inputs(l, &q, &k, &v))
         return;
-    if (h.n < 1 || h.key_dim < 1 || h.value_dim < 1 || kv_heads < 1 || h.n % kv_heads || h.n > 1 << 16 || h.key_dim > 1 << 16 ||
-        h.value_dim > 1 << 16) {
+    if (h.n < 1 || h.key_dim < 1 || h.value_dim < 1 || kv_heads < 1 || h.n % kv_heads || h.n > 1 << 16 ||
+        h.key_dim > 1 << 16 || h.value_dim > 1 << 16) {
         build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': %d heads of %d", l->layer->name, (int)h.n, (int)h.key_dim);
         return;
     }
@@ -287,7 +296,8 @@ void lower_multi_head_attention(struct lower *l)
 
 void lower_group_query_attention(struct lower *l)
 {
-    struct heads h = {.n = (int32_t)lower_int(l, "num_query_heads", 0), .key_dim = (int32_t)lower_int(l, "head_dim", 0)};
+    struct heads h = {.n = (int32_t)lower_int(l, "num_query_heads", 0),
+                      .key_dim = (int32_t)lower_int(l, "head_dim", 0)};
     h.value_dim = h.key_dim;
     if (lower_bool(l, "use_gate", false)) {
         lower_refuse(l, "use_gate");
@@ -331,64 +341,57 @@ static bool einsum_read(struct lower *l, const char *text, struct einsum *q)
     return *p == '\0' || lower_refuse(l, "equation '%s'", text) >= 0;
 }
 
-/* Labels of the input that also stand in the kernel and not in the output are summed over. When, after moving them to the end
- * of the input, the kernel reads [summed..., new...], the layer is a dense one. */
-void lower_einsum_dense(struct lower *l)
+/* Labels of the input by what becomes of them. Axis numbers: the first label is the batch, unless an ellipsis stands
+ * for it; `base` is the axis of label 0, `first` that of the first label behind the batch. */
+struct einsum_plan {
+    char summed[16], kept[16], fresh[16];
+    int32_t base, first, summed_n, kept_n, skip;
+};
+
+/* False: a label of input, kernel and output at once, or an order of the kernel that is not [summed..., new...]. */
+static bool einsum_plan(const struct einsum *q, int32_t rank, struct einsum_plan *p)
 {
-    struct einsum q;
-    const char *equation = lower_text(l, "equation", "");
-    int32_t t = l->in[0].t, rank = lower_shape(l, t)->rank;
-    if (!einsum_read(l, equation, &q))
-        return;
-    /* Axis numbers: the first label of the input is the batch, unless an ellipsis stands for it. */
-    int32_t labels = (int32_t)strlen(q.in), base = rank - labels;
-    char summed[16] = "", kept[16] = "", fresh[16] = "";
-    size_t summed_n = 0, kept_n = 0, fresh_n = 0;
-    for (int32_t i = q.ellipsis ? 0 : 1; i < labels; i++) {
-        if (strchr(q.kernel, q.in[i]) && !strchr(q.out, q.in[i]))
-            summed[summed_n++] = q.in[i];
-        else if (strchr(q.kernel, q.in[i]) || !strchr(q.out, q.in[i]))
-            summed_n = 99; /* a label of all three: one kernel per place */
+    int32_t labels = (int32_t)strlen(q->in), fresh_n = 0;
+    memset(p, 0, sizeof(*p));
+    p->skip = q->ellipsis ? 0 : 1;
+    p->base = rank - labels;
+    p->first = p->base + p->skip;
+    for (int32_t i = p->skip; i < labels; i++) {
+        bool in_kernel = strchr(q->kernel, q->in[i]) != NULL, in_out = strchr(q->out, q->in[i]) != NULL;
+        if (in_kernel == in_out)
+            return false;
+        if (in_kernel)
+            p->summed[p->summed_n++] = q->in[i];
         else
-            kept[kept_n++] = q.in[i];
-        if (summed_n > 15)
-            break;
+            p->kept[p->kept_n++] = q->in[i];
     }
-    for (const char *p = q.kernel; *p; p++)
-        if (!strchr(q.in, *p))
-            fresh[fresh_n++] = *p;
-    if (summed_n > 15 || summed_n == 0 || (int32_t)kept_n + base + (int32_t)(q.ellipsis ? 0 : 1) < 0) {
-        lower_refuse(l, "equation '%s'", equation);
-        return;
-    }
-    char order[32];
-    str_format(order, sizeof(order), "%s%s", summed, fresh);
-    const struct h5_data *d = lower_need(l, "kernel", 0);
-    if (!d)
-        return;
-    if (!str_eq(order, q.kernel) || d->rank != (int32_t)strlen(q.kernel)) {
-        lower_refuse(l, "equation '%s'", equation);
-        return;
-    }
-    int32_t perm[IR_RANK_MAX], at = 0, first = q.ellipsis ? base : base + 1;
-    if (first < 0 || rank > IR_RANK_MAX) {
-        lower_refuse(l, "equation '%s'", equation);
-        return;
-    }
-    for (; at < first; at++)
+    for (const char *k = q->kernel; *k; k++)
+        if (!strchr(q->in, *k))
+            p->fresh[fresh_n++] = *k;
+    char order[40];
+    str_format(order, sizeof(order), "%s%s", p->summed, p->fresh);
+    int32_t out_rank = p->first + p->kept_n + fresh_n;
+    return p->summed_n > 0 && p->first >= 0 && rank <= IR_RANK_MAX && str_eq(order, q->kernel) &&
+           out_rank <= IR_RANK_MAX && p->first + (int32_t)strlen(q->out) - p->skip == out_rank;
+}
+
+/* Input with the summed axes last, times the kernel as a matrix, new axes unfolded: [lead, kept..., new...]. */
+static int32_t einsum_product(struct lower *l, const struct einsum *q, const struct einsum_plan *p,
+                              const struct h5_data *d)
+{
+    int32_t t = l->in[0].t, perm[IR_RANK_MAX], at = 0, dim[IR_RANK_MAX + 16], n = 0;
+    for (; at < p->first; at++)
         perm[at] = at;
-    for (const char *p = kept; *p; p++)
-        perm[at++] = base + (int32_t)(strchr(q.in, *p) - q.in);
-    for (const char *p = summed; *p; p++)
-        perm[at++] = base + (int32_t)(strchr(q.in, *p) - q.in);
+    for (const char *k = p->kept; *k; k++)
+        perm[at++] = p->base + (int32_t)(strchr(q->in, *k) - q->in);
+    for (const char *k = p->summed; *k; k++)
+        perm[at++] = p->base + (int32_t)(strchr(q->in, *k) - q->in);
     t = lower_permute(l, t, perm);
-    /* Flatten the summed axes, multiply, unfold the new ones. */
     struct ir_shape kernel = {.rank = 2, .dim = {1, 1}};
-    for (size_t i = 0; i < strlen(q.kernel); i++)
-        kernel.dim[i >= summed_n] *= (int32_t)d->dim[i];
+    for (int32_t i = 0; i < d->rank; i++)
+        kernel.dim[i >= p->summed_n] *= (int32_t)d->dim[i];
     const struct ir_shape s = *lower_shape(l, t);
-    int32_t dim[IR_RANK_MAX + 16], n = 0, lead = first + (int32_t)kept_n;
-    for (int32_t i = l->outer; i < lead; i++)
+    for (int32_t i = l->outer; i < p->first + p->kept_n; i++)
         dim[n++] = s.dim[i];
     dim[n] = kernel.dim[0];
     t = lower_reshape(l, t, n + 1, dim);
@@ -396,33 +399,46 @@ void lower_einsum_dense(struct lower *l)
     memset(&node.u.dense, 0, sizeof(node.u.dense));
     node.u.dense.units = kernel.dim[1];
     t = build_unary(l->b, &node, t, lower_weight(l, "kernel", 0, &kernel), -1);
-    for (size_t i = summed_n; i < strlen(q.kernel); i++)
+    for (int32_t i = p->summed_n; i < d->rank; i++)
         dim[n++] = (int32_t)d->dim[i];
-    t = lower_reshape(l, t, n, dim);
-    /* [lead, kept..., fresh...] to the order of the output */
-    int32_t out_n = (int32_t)strlen(q.out), skip = q.ellipsis ? 0 : 1;
-    for (int32_t i = 0; i < first; i++)
+    return lower_reshape(l, t, n, dim);
+}
+
+/* When, after moving the summed labels to the end of the input, the kernel reads [summed..., new...], the layer is a
+ * dense one with axes folded. */
+void lower_einsum_dense(struct lower *l)
+{
+    struct einsum q;
+    struct einsum_plan p;
+    const char *equation = lower_text(l, "equation", "");
+    if (!einsum_read(l, equation, &q))
+        return;
+    const struct h5_data *d = lower_need(l, "kernel", 0);
+    if (!d)
+        return;
+    if (!einsum_plan(&q, lower_shape(l, l->in[0].t)->rank, &p) || d->rank != (int32_t)strlen(q.kernel)) {
+        lower_refuse(l, "equation '%s'", equation);
+        return;
+    }
+    int32_t t = einsum_product(l, &q, &p, d), perm[IR_RANK_MAX];
+    for (int32_t i = 0; i < p.first; i++)
         perm[i] = i;
-    for (int32_t i = skip; i < out_n && first + i - skip < IR_RANK_MAX; i++) {
-        const char *k = strchr(kept, q.out[i]), *f = strchr(fresh, q.out[i]);
+    for (int32_t i = p.skip; q.out[i]; i++) {
+        const char *k = strchr(p.kept, q.out[i]), *f = strchr(p.fresh, q.out[i]);
         if (!k && !f) {
             lower_refuse(l, "equation '%s'", equation);
             return;
         }
-        perm[first + i - skip] = k ? first + (int32_t)(k - kept) : lead + (int32_t)(f - fresh);
-    }
-    if (first + out_n - skip != lower_shape(l, t)->rank) {
-        lower_refuse(l, "equation '%s'", equation);
-        return;
+        perm[p.first + i - p.skip] = k ? p.first + (int32_t)(k - p.kept) : p.first + p.kept_n + (int32_t)(f - p.fresh);
     }
     t = lower_permute(l, t, perm);
     const char *bias = lower_text(l, "bias_axes", NULL);
-    if (bias && *bias) {
+    if (bias && *bias && !l->b->rc) {
         const struct ir_shape *o = lower_shape(l, t);
         struct ir_shape shape = {.rank = o->rank};
         for (int32_t i = 0; i < o->rank; i++) {
-            int32_t label = i - first + skip;
-            shape.dim[i] = label >= skip && strchr(bias, q.out[label]) && o->dim[i] > 0 ? o->dim[i] : 1;
+            int32_t label = i - p.first + p.skip;
+            shape.dim[i] = label >= p.skip && strchr(bias, q.out[label]) && o->dim[i] > 0 ? o->dim[i] : 1;
         }
         t = lower_constant(l, IR_ADD, t, lower_weight(l, "bias", 1, &shape), false);
     }

@@ -112,7 +112,8 @@ static int32_t kernel_weight(struct lower *l, const struct ir_window *w, bool tr
     }
     struct ir_shape shape;
     if (d->rank > IR_RANK_MAX || d->rank < s + 2)
-        return build_fail(l->b, ERR_MODEL_SHAPE, "the kernel of layer '%s' has %d dimensions", l->layer->name, (int)d->rank);
+        return build_fail(l->b, ERR_MODEL_SHAPE, "the kernel of layer '%s' has %d dimensions", l->layer->name,
+                          (int)d->rank);
     float *v = kernel_turn(l, d, from, s, turn, &shape);
     if (v && s == 1 && d->rank == 4) /* drop the axis of size 1 */
         shape = (struct ir_shape){.rank = 3, .dim = {shape.dim[0], shape.dim[2], shape.dim[3]}};
@@ -136,9 +137,18 @@ static void conv(struct lower *l, int spatial)
     lower_set(l, lower_activation(l, "activation", t), -1);
 }
 
-void lower_conv1d(struct lower *l) { conv(l, 1); }
-void lower_conv2d(struct lower *l) { conv(l, 2); }
-void lower_conv3d(struct lower *l) { conv(l, 3); }
+void lower_conv1d(struct lower *l)
+{
+    conv(l, 1);
+}
+void lower_conv2d(struct lower *l)
+{
+    conv(l, 2);
+}
+void lower_conv3d(struct lower *l)
+{
+    conv(l, 3);
+}
 
 static void depthwise(struct lower *l, int spatial)
 {
@@ -156,8 +166,14 @@ static void depthwise(struct lower *l, int spatial)
     lower_set(l, lower_activation(l, "activation", t), -1);
 }
 
-void lower_depthwise1d(struct lower *l) { depthwise(l, 1); }
-void lower_depthwise2d(struct lower *l) { depthwise(l, 2); }
+void lower_depthwise1d(struct lower *l)
+{
+    depthwise(l, 1);
+}
+void lower_depthwise2d(struct lower *l)
+{
+    depthwise(l, 2);
+}
 
 static void separable(struct lower *l, int spatial)
 {
@@ -183,8 +199,14 @@ static void separable(struct lower *l, int spatial)
     lower_set(l, lower_activation(l, "activation", t), -1);
 }
 
-void lower_separable1d(struct lower *l) { separable(l, 1); }
-void lower_separable2d(struct lower *l) { separable(l, 2); }
+void lower_separable1d(struct lower *l)
+{
+    separable(l, 1);
+}
+void lower_separable2d(struct lower *l)
+{
+    separable(l, 2);
+}
 
 static void transposed(struct lower *l, int spatial)
 {
@@ -192,7 +214,8 @@ static void transposed(struct lower *l, int spatial)
     memset(&n.u.conv_transpose, 0, sizeof(n.u.conv_transpose));
     window_read(l, spatial, "kernel_size", &n.u.conv_transpose.w);
     n.u.conv_transpose.has_bias = lower_bool(l, "use_bias|bias", true);
-    n.u.conv_transpose.has_output_padding = lower_ints(l, "output_padding", spatial, n.u.conv_transpose.output_padding, 0);
+    n.u.conv_transpose.has_output_padding =
+        lower_ints(l, "output_padding", spatial, n.u.conv_transpose.output_padding, 0);
     if (lower_int(l, "groups", 1) != 1)
         lower_refuse(l, "groups");
     bool first = lower_channels_first(l);
@@ -204,9 +227,18 @@ static void transposed(struct lower *l, int spatial)
     lower_set(l, lower_activation(l, "activation", t), -1);
 }
 
-void lower_conv1d_transpose(struct lower *l) { transposed(l, 1); }
-void lower_conv2d_transpose(struct lower *l) { transposed(l, 2); }
-void lower_conv3d_transpose(struct lower *l) { transposed(l, 3); }
+void lower_conv1d_transpose(struct lower *l)
+{
+    transposed(l, 1);
+}
+void lower_conv2d_transpose(struct lower *l)
+{
+    transposed(l, 2);
+}
+void lower_conv3d_transpose(struct lower *l)
+{
+    transposed(l, 3);
+}
 
 static void local(struct lower *l, int spatial)
 {
@@ -225,8 +257,14 @@ static void local(struct lower *l, int spatial)
     lower_set(l, lower_activation(l, "activation", t), -1);
 }
 
-void lower_local1d(struct lower *l) { local(l, 1); }
-void lower_local2d(struct lower *l) { local(l, 2); }
+void lower_local1d(struct lower *l)
+{
+    local(l, 1);
+}
+void lower_local2d(struct lower *l)
+{
+    local(l, 2);
+}
 
 void lower_embedding(struct lower *l)
 {

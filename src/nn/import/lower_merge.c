@@ -15,7 +15,8 @@ static int32_t masks_and(struct lower *l)
     return mask;
 }
 
-/* Keras aligns shorter shapes at the batch axis: an input of fewer dimensions gets axes of size 1 in front, as NumPy does. */
+/* Keras aligns shorter shapes at the batch axis: an input of fewer dimensions gets axes of size 1 in front, as NumPy
+ * does. */
 static void merge(struct lower *l, int fn)
 {
     struct ir_node n = {.op = IR_BINARY};
@@ -40,12 +41,30 @@ static void merge(struct lower *l, int fn)
     mem_free(in);
 }
 
-void lower_add(struct lower *l) { merge(l, IR_ADD); }
-void lower_subtract(struct lower *l) { merge(l, IR_SUB); }
-void lower_multiply(struct lower *l) { merge(l, IR_MUL); }
-void lower_average(struct lower *l) { merge(l, IR_AVG); }
-void lower_maximum(struct lower *l) { merge(l, IR_MAX); }
-void lower_minimum(struct lower *l) { merge(l, IR_MIN); }
+void lower_add(struct lower *l)
+{
+    merge(l, IR_ADD);
+}
+void lower_subtract(struct lower *l)
+{
+    merge(l, IR_SUB);
+}
+void lower_multiply(struct lower *l)
+{
+    merge(l, IR_MUL);
+}
+void lower_average(struct lower *l)
+{
+    merge(l, IR_AVG);
+}
+void lower_maximum(struct lower *l)
+{
+    merge(l, IR_MAX);
+}
+void lower_minimum(struct lower *l)
+{
+    merge(l, IR_MIN);
+}
 
 static void concat(struct lower *l, int64_t axis)
 {
@@ -112,7 +131,8 @@ void lower_dot(struct lower *l)
     dot(l, "axes", lower_bool(l, "normalize", false));
 }
 
-/* Keras 1: one class for all of them. A Merge that begins a Sequential holds its branches (see lower_merge_branches). */
+/* Keras 1: one class for all of them. A Merge that begins a Sequential holds its branches.
+ */
 static void merge_mode(struct lower *l)
 {
     const char *mode = lower_text(l, "mode", "sum");

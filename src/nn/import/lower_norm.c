@@ -16,7 +16,8 @@ static double *vector(struct lower *l, const char *leaves, int place, bool has, 
     if (d && *n < 0)
         *n = d->n;
     if (d && d->n != *n) {
-        build_fail(l->b, ERR_MODEL_SHAPE, "'%s' has %lld values, expected %lld", d->path, (long long)d->n, (long long)*n);
+        build_fail(l->b, ERR_MODEL_SHAPE, "'%s' has %lld values, expected %lld", d->path, (long long)d->n,
+                   (long long)*n);
         mem_free(raw);
         return NULL;
     }
@@ -205,8 +206,10 @@ void lower_unit_norm(struct lower *l)
 /* ConvNeXt: x * gamma along the last axis. */
 void lower_layer_scale(struct lower *l)
 {
-    lower_set(l, lower_constant(l, IR_MUL, l->in[0].t, lower_weight(l, "gamma|layer_scale|Variable|variable", 0, NULL), false),
-              l->in[0].mask);
+    lower_set(
+        l,
+        lower_constant(l, IR_MUL, l->in[0].t, lower_weight(l, "gamma|layer_scale|Variable|variable", 0, NULL), false),
+        l->in[0].mask);
 }
 
 /* Spectral normalisation changes the kernel while training only. */

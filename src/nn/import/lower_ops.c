@@ -1,5 +1,5 @@
-/* Functions called on tensors outside of layers: TFOpLambda and SlicingOpLambda of tf.keras, TensorFlowOpLayer of TensorFlow
- * 2.0 to 2.3, operations of Keras 3. One table for all three, by the name without its module. */
+/* Functions called on tensors outside of layers: TFOpLambda and SlicingOpLambda of tf.keras, TensorFlowOpLayer of
+ * TensorFlow 2.0 to 2.3, operations of Keras 3. One table for all three, by the name without its module. */
 #include "nn/import/lower_ops.h"
 
 #include "base/text.h"
@@ -57,7 +57,8 @@ static int64_t list_fill(const json_t *v, float *to, int64_t n, int64_t cap)
     }
     size_t i;
     json_t *item;
-    json_array_foreach(v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         n = list_fill(item, to, n, cap);
         if (n > cap)
             return n;
@@ -184,7 +185,8 @@ static void op_binary(struct lower *l, const struct op_row *row)
             return;
         if (first)
             b = (struct operand){.t = l->in[0].t, .w = -1};
-    } else if (!operand_read(l, op_arg(l, 0, "x|x1|a"), &a) || !operand_read(l, op_arg(l, 1, "y|x2|b|bias|value|other"), &b)) {
+    } else if (!operand_read(l, op_arg(l, 0, "x|x1|a"), &a) ||
+               !operand_read(l, op_arg(l, 1, "y|x2|b|bias|value|other"), &b)) {
         return;
     }
     int32_t mask = l->in[0].mask;
@@ -266,7 +268,9 @@ static void op_compare(struct lower *l, const struct op_row *row)
         lower_refuse(l, "a comparison with a constant array");
         return;
     }
-    int32_t d = b.t >= 0 ? lower_binary(l, IR_SUB, a.t, b.t) : b.number == 0 ? a.t : lower_scalar(l, IR_SUB, a.t, b.number, false);
+    int32_t d = b.t >= 0        ? lower_binary(l, IR_SUB, a.t, b.t)
+                : b.number == 0 ? a.t
+                                : lower_scalar(l, IR_SUB, a.t, b.number, false);
     if (row->arg == LESS || row->arg == GREATER_EQUAL)
         d = lower_act(l, IR_FN_NEG, d, 0, 0, 0);
     if (row->arg >= GREATER) /* what is above 0 stays, the rest becomes 0 */
@@ -309,7 +313,8 @@ static void op_leaky(struct lower *l, const struct op_row *row)
 
 static void op_with_alpha(struct lower *l, const struct op_row *row)
 {
-    lower_set(l, lower_act(l, row->arg, l->in[0].t, op_num(l, 1, "alpha|threshold|b|lambd", row->number), 0, 0), l->in[0].mask);
+    lower_set(l, lower_act(l, row->arg, l->in[0].t, op_num(l, 1, "alpha|threshold|b|lambd", row->number), 0, 0),
+              l->in[0].mask);
 }
 
 static void op_gelu(struct lower *l, const struct op_row *row)

@@ -146,7 +146,7 @@ void op_split(struct lower *l, const struct op_row *row)
     (void)row;
     int32_t size[BUILD_IO_MAX], t = l->in[0].t;
     int n = op_ints(l, 1, "num_or_size_splits|indices_or_sections", BUILD_IO_MAX, size);
-    int32_t axis = lower_axis(l, t, op_int(l, 2, "axis", l->keras3_call ? 0 : 0));
+    int32_t axis = lower_axis(l, t, op_int(l, 2, "axis", 0));
     if (axis < 0 || n < 1)
         return;
     int32_t whole = lower_shape(l, t)->dim[axis], at = 0;
@@ -159,10 +159,7 @@ void op_split(struct lower *l, const struct op_row *row)
     }
     l->out_n = 0;
     for (int32_t k = 0; k < parts; k++) {
-        int32_t end = !list             ? at + whole / parts
-                      : !l->keras3_call ? at + size[k]
-                      : k < n           ? size[k]
-                                        : whole;
+        int32_t end = !list ? at + whole / parts : !l->keras3_call ? at + size[k] : k < n ? size[k] : whole;
         l->out[l->out_n++] = (struct value){cut(l, t, axis, at, end), -1};
         at = end;
     }
@@ -368,7 +365,8 @@ void op_flip(struct lower *l, const struct op_row *row)
 void op_resize(struct lower *l, const struct op_row *row)
 {
     (void)row;
-    static const char *const names[] = {"nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"};
+    static const char *const names[] = {"nearest",  "bilinear", "bicubic",  "area",
+                                        "lanczos3", "lanczos5", "gaussian", "mitchellcubic"};
     struct ir_node n = {.op = IR_RESIZE};
     struct ir_resize *a = &n.u.resize;
     memset(a, 0, sizeof(*a));
@@ -379,7 +377,9 @@ void op_resize(struct lower *l, const struct op_row *row)
         if (str_eq_case(name, names[i]))
             a->fn = (int32_t)i;
     if (json_is_number(method)) /* the numbers of TensorFlow 1: bilinear, nearest, bicubic, area */
-        a->fn = json_number_value(method) == 1 ? IR_RESIZE_NEAREST : json_number_value(method) == 0 ? IR_RESIZE_BILINEAR : -1;
+        a->fn = json_number_value(method) == 1   ? IR_RESIZE_NEAREST
+                : json_number_value(method) == 0 ? IR_RESIZE_BILINEAR
+                                                 : -1;
     a->keras3 = l->keras3_call;
     if (op_ints(l, 1, "size", 2, a->size) != 2 || a->fn < 0 || a->size[0] < 1 || a->size[1] < 1)
         lower_refuse(l, "a resize by '%s'", name);
@@ -399,7 +399,8 @@ void op_pool(struct lower *l, const struct op_row *row)
     int32_t size[4] = {0}, stride[4] = {0};
     int k = op_ints(l, 1, "ksize|pool_size", 4, size), s = op_ints(l, 2, "strides", 4, stride);
     const json_t *mode = op_arg(l, 3, "padding"), *format = op_arg(l, 4, "data_format");
-    if (lower_shape(l, l->in[0].t)->rank != l->outer + 3 || k < 1 || (json_is_string(format) && str_eq(json_string_value(format), "NCHW"))) {
+    if (lower_shape(l, l->in[0].t)->rank != l->outer + 3 || k < 1 ||
+        (json_is_string(format) && str_eq(json_string_value(format), "NCHW"))) {
         lower_refuse(l, "a pooling that is not over two axes");
         return;
     }

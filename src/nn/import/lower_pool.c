@@ -27,12 +27,30 @@ static void pool(struct lower *l, int spatial, int kind)
     lower_set(l, first ? lower_to_first(l, t, spatial) : t, -1);
 }
 
-void lower_max_pool1d(struct lower *l) { pool(l, 1, IR_REDUCE_MAX); }
-void lower_max_pool2d(struct lower *l) { pool(l, 2, IR_REDUCE_MAX); }
-void lower_max_pool3d(struct lower *l) { pool(l, 3, IR_REDUCE_MAX); }
-void lower_avg_pool1d(struct lower *l) { pool(l, 1, IR_REDUCE_AVG); }
-void lower_avg_pool2d(struct lower *l) { pool(l, 2, IR_REDUCE_AVG); }
-void lower_avg_pool3d(struct lower *l) { pool(l, 3, IR_REDUCE_AVG); }
+void lower_max_pool1d(struct lower *l)
+{
+    pool(l, 1, IR_REDUCE_MAX);
+}
+void lower_max_pool2d(struct lower *l)
+{
+    pool(l, 2, IR_REDUCE_MAX);
+}
+void lower_max_pool3d(struct lower *l)
+{
+    pool(l, 3, IR_REDUCE_MAX);
+}
+void lower_avg_pool1d(struct lower *l)
+{
+    pool(l, 1, IR_REDUCE_AVG);
+}
+void lower_avg_pool2d(struct lower *l)
+{
+    pool(l, 2, IR_REDUCE_AVG);
+}
+void lower_avg_pool3d(struct lower *l)
+{
+    pool(l, 3, IR_REDUCE_AVG);
+}
 
 static void global_pool(struct lower *l, int spatial, int kind)
 {
@@ -51,12 +69,30 @@ static void global_pool(struct lower *l, int spatial, int kind)
     lower_set(l, first && n.u.global_pool.keep_dims ? lower_to_first(l, t, spatial) : t, -1);
 }
 
-void lower_global_max1d(struct lower *l) { global_pool(l, 1, IR_REDUCE_MAX); }
-void lower_global_max2d(struct lower *l) { global_pool(l, 2, IR_REDUCE_MAX); }
-void lower_global_max3d(struct lower *l) { global_pool(l, 3, IR_REDUCE_MAX); }
-void lower_global_avg1d(struct lower *l) { global_pool(l, 1, IR_REDUCE_AVG); }
-void lower_global_avg2d(struct lower *l) { global_pool(l, 2, IR_REDUCE_AVG); }
-void lower_global_avg3d(struct lower *l) { global_pool(l, 3, IR_REDUCE_AVG); }
+void lower_global_max1d(struct lower *l)
+{
+    global_pool(l, 1, IR_REDUCE_MAX);
+}
+void lower_global_max2d(struct lower *l)
+{
+    global_pool(l, 2, IR_REDUCE_MAX);
+}
+void lower_global_max3d(struct lower *l)
+{
+    global_pool(l, 3, IR_REDUCE_MAX);
+}
+void lower_global_avg1d(struct lower *l)
+{
+    global_pool(l, 1, IR_REDUCE_AVG);
+}
+void lower_global_avg2d(struct lower *l)
+{
+    global_pool(l, 2, IR_REDUCE_AVG);
+}
+void lower_global_avg3d(struct lower *l)
+{
+    global_pool(l, 3, IR_REDUCE_AVG);
+}
 
 /* ---- padding and cropping ---- */
 
@@ -67,11 +103,13 @@ static bool amounts_read(struct lower *l, const char *key, int spatial, int32_t 
     int64_t n, m;
     bool ok = true;
     for (int i = 0; i < spatial && ok; i++) {
-        const json_t *item = json_is_array(v) && (spatial > 1 || json_array_size(v) == 1) ? json_array_get(v, (size_t)i) : v;
+        const json_t *item =
+            json_is_array(v) && (spatial > 1 || json_array_size(v) == 1) ? json_array_get(v, (size_t)i) : v;
         if (config_int(item, &n)) {
             before[i] = after[i] = (int32_t)n;
         } else {
-            ok = json_array_size(item) == 2 && config_int(json_array_get(item, 0), &n) && config_int(json_array_get(item, 1), &m);
+            ok = json_array_size(item) == 2 && config_int(json_array_get(item, 0), &n) &&
+                 config_int(json_array_get(item, 1), &m);
             before[i] = ok ? (int32_t)n : 0;
             after[i] = ok ? (int32_t)m : 0;
         }
@@ -119,9 +157,18 @@ static void zero_pad(struct lower *l, int spatial)
     lower_set(l, lower_op(l, &n, t), -1);
 }
 
-void lower_zero_pad1d(struct lower *l) { zero_pad(l, 1); }
-void lower_zero_pad2d(struct lower *l) { zero_pad(l, 2); }
-void lower_zero_pad3d(struct lower *l) { zero_pad(l, 3); }
+void lower_zero_pad1d(struct lower *l)
+{
+    zero_pad(l, 1);
+}
+void lower_zero_pad2d(struct lower *l)
+{
+    zero_pad(l, 2);
+}
+void lower_zero_pad3d(struct lower *l)
+{
+    zero_pad(l, 3);
+}
 
 static void crop(struct lower *l, int spatial)
 {
@@ -143,9 +190,18 @@ static void crop(struct lower *l, int spatial)
     lower_set(l, lower_op(l, &n, t), -1);
 }
 
-void lower_crop1d(struct lower *l) { crop(l, 1); }
-void lower_crop2d(struct lower *l) { crop(l, 2); }
-void lower_crop3d(struct lower *l) { crop(l, 3); }
+void lower_crop1d(struct lower *l)
+{
+    crop(l, 1);
+}
+void lower_crop2d(struct lower *l)
+{
+    crop(l, 2);
+}
+void lower_crop3d(struct lower *l)
+{
+    crop(l, 3);
+}
 
 /* ---- size ---- */
 
@@ -165,12 +221,19 @@ static void up_by_repeats(struct lower *l, int spatial, const char *keys)
     lower_set(l, t, -1);
 }
 
-void lower_up1d(struct lower *l) { up_by_repeats(l, 1, "size|length"); }
-void lower_up3d(struct lower *l) { up_by_repeats(l, 3, "size"); }
+void lower_up1d(struct lower *l)
+{
+    up_by_repeats(l, 1, "size|length");
+}
+void lower_up3d(struct lower *l)
+{
+    up_by_repeats(l, 3, "size");
+}
 
 static int resize_fn(struct lower *l, const char *name)
 {
-    static const char *const names[] = {"nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"};
+    static const char *const names[] = {"nearest",  "bilinear", "bicubic",  "area",
+                                        "lanczos3", "lanczos5", "gaussian", "mitchellcubic"};
     for (size_t i = 0; i < ARRAY_N(names); i++)
         if (str_eq_case(name, names[i]))
             return (int)i;

@@ -47,11 +47,13 @@ static int32_t joined_gates(struct lower *l, int cell, const char *key, char whi
             memcpy(all + ((int64_t)r * gates + g) * units, one + (int64_t)r * units, (size_t)units * sizeof(float));
         mem_free(one);
     }
-    const struct ir_shape matrix = {.rank = 2, .dim = {rows, units * gates}}, vector = {.rank = 1, .dim = {units * gates}};
+    const struct ir_shape matrix = {.rank = 2, .dim = {rows, units * gates}},
+                          vector = {.rank = 1, .dim = {units * gates}};
     return all ? lower_values(l, key, which == 'b' ? &vector : &matrix, all) : -1;
 }
 
-/* cuDNN keeps each gate's matrix transposed: the input kernel in C order of [units, inputs], the recurrent one plainly. */
+/* cuDNN keeps each gate's matrix transposed: the input kernel in C order of [units, inputs], the recurrent one plainly.
+ */
 static int32_t cudnn_matrix(struct lower *l, int cell, const char *key, int place)
 {
     const struct h5_data *d = lower_need(l, key, place);
@@ -133,8 +135,8 @@ static void run_cell(struct lower *l, int cell, bool cudnn, struct rnn *r)
     in[in_n++] = r->x;
     a->has_initial = r->initial_n > 0;
     if (a->has_initial && r->initial_n != states) {
-        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s' is given %d initial states, it has %d", l->layer->name, (int)r->initial_n,
-                   (int)states);
+        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s' is given %d initial states, it has %d", l->layer->name,
+                   (int)r->initial_n, (int)states);
         return;
     }
     for (int32_t k = 0; k < r->initial_n; k++)
@@ -210,7 +212,8 @@ void lower_rnn_cells(struct lower *l)
         return;
     if (str_eq(class_base(name), "StackedRNNCells")) {
         cells = json_object_get(json_object_get(cell, "config"), "cells");
-        if (json_is_true(json_object_get(json_object_get(cell, "config"), "reverse_state_order")) && r.initial_n + r.states > 0) {
+        if (json_is_true(json_object_get(json_object_get(cell, "config"), "reverse_state_order")) &&
+            r.initial_n + r.states > 0) {
             lower_refuse(l, "reverse_state_order");
             return;
         }
@@ -223,7 +226,8 @@ void lower_rnn_cells(struct lower *l)
     for (size_t k = 0; k < n && !l->b->rc; k++) {
         struct layer *y = lower_inner(l, (int)k, cells ? json_array_get(cells, k) : cell);
         bool cudnn;
-        if (!y || (!str_eq(y->class_name, "LSTMCell") && !str_eq(y->class_name, "GRUCell") && !str_eq(y->class_name, "SimpleRNNCell"))) {
+        if (!y || (!str_eq(y->class_name, "LSTMCell") && !str_eq(y->class_name, "GRUCell") &&
+                   !str_eq(y->class_name, "SimpleRNNCell"))) {
             lower_refuse(l, "cell class '%s'", y ? y->class_name : "?");
             return;
         }
@@ -305,8 +309,14 @@ void lower_bidirectional(struct lower *l)
         int32_t half = given_n / 2;
         in[0] = l->in[0];
         memcpy(in + 1, given + k * half, (size_t)(half < BUILD_IO_MAX - 1 ? half : 0) * sizeof(*in));
-        run[k] = (struct lower){.i = l->i, .b = l->b, .layer = y[k], .config = y[k]->config, .outer = l->outer, .in = in,
-                                .in_n = 1 + half, .backwards = k == 1 && !own_back};
+        run[k] = (struct lower){.i = l->i,
+                                .b = l->b,
+                                .layer = y[k],
+                                .config = y[k]->config,
+                                .outer = l->outer,
+                                .in = in,
+                                .in_n = 1 + half,
+                                .backwards = k == 1 && !own_back};
         lower_run(&run[k]);
     }
     if (l->b->rc || run[0].out_n < 1 || run[1].out_n < 1 || run[0].out[0].t < 0 || run[1].out[0].t < 0)
@@ -335,7 +345,8 @@ void lower_time_distributed(struct lower *l)
 {
     struct lower inner;
     struct value in[BUILD_IO_MAX];
-    int32_t n = l->in_n < BUILD_IO_MAX ? l->in_n : BUILD_IO_MAX, mask = l->in[0].mask, rank = lower_shape(l, mask)->rank;
+    int32_t n = l->in_n < BUILD_IO_MAX ? l->in_n : BUILD_IO_MAX, mask = l->in[0].mask,
+            rank = lower_shape(l, mask)->rank;
     for (int32_t k = 0; k < n; k++) {
         in[k] = l->in[k];
         if (in[k].mask >= 0 && lower_shape(l, in[k].mask)->rank <= l->outer + 1)
@@ -386,7 +397,8 @@ static void conv_lstm(struct lower *l, int spatial)
         lower_refuse(l, l->in[0].mask >= 0 ? "a mask" : "the weights of Keras 1");
         return;
     }
-    if (!lower_gate(l, "activation", "tanh", &a->act) || !lower_gate(l, "recurrent_activation|inner_activation", "hard_sigmoid", &a->gate))
+    if (!lower_gate(l, "activation", "tanh", &a->act) ||
+        !lower_gate(l, "recurrent_activation|inner_activation", "hard_sigmoid", &a->gate))
         return;
     bool first = lower_channels_first(l);
     int32_t t = first ? lower_to_last(l, l->in[0].t, spatial) : l->in[0].t, w[3] = {-1, -1, -1}, out;
@@ -397,9 +409,18 @@ static void conv_lstm(struct lower *l, int spatial)
     lower_set(l, first ? lower_to_first(l, out, spatial) : out, -1);
 }
 
-void lower_conv_lstm1d(struct lower *l) { conv_lstm(l, 1); }
-void lower_conv_lstm2d(struct lower *l) { conv_lstm(l, 2); }
-void lower_conv_lstm3d(struct lower *l) { conv_lstm(l, 3); }
+void lower_conv_lstm1d(struct lower *l)
+{
+    conv_lstm(l, 1);
+}
+void lower_conv_lstm2d(struct lower *l)
+{
+    conv_lstm(l, 2);
+}
+void lower_conv_lstm3d(struct lower *l)
+{
+    conv_lstm(l, 3);
+}
 
 void lower_bare_cell(struct lower *l)
 {

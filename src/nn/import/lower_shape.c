@@ -30,7 +30,8 @@ void lower_permute_layer(struct lower *l)
     int32_t dim[IR_RANK_MAX] = {0}, perm[IR_RANK_MAX] = {0}, t = l->in[0].t, rank = lower_shape(l, t)->rank;
     int n = lower_list(l, "dims", IR_RANK_MAX, dim);
     if (n + l->outer != rank) {
-        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s' permutes %d of %d dimensions", l->layer->name, n, (int)(rank - l->outer));
+        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s' permutes %d of %d dimensions", l->layer->name, n,
+                   (int)(rank - l->outer));
         return;
     }
     for (int32_t i = 0; i < rank; i++)
@@ -73,7 +74,8 @@ static int64_t numbers(const json_t *v, float *out, int64_t n, int64_t cap)
             out[n] = (float)json_number_value(v);
         return n + 1;
     }
-    if (json_is_object(v)) { /* {"class_name": "__numpy__", "config": {"value": [...]}} and {"type": "ndarray", "value": ...} */
+    if (json_is_object(
+            v)) { /* {"class_name": "__numpy__", "config": {"value": [...]}} and {"type": "ndarray", "value": ...} */
         const json_t *inner = json_object_get(json_object_get(v, "config"), "value");
         return numbers(inner ? inner : json_object_get(v, "value"), out, n, cap);
     }
@@ -81,7 +83,8 @@ static int64_t numbers(const json_t *v, float *out, int64_t n, int64_t cap)
         return -1;
     size_t i;
     json_t *item;
-    json_array_foreach(v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         n = numbers(item, out, n, cap);
         if (n < 0)
             return -1;
@@ -171,8 +174,8 @@ static int32_t statistic(struct lower *l, const char *key, int place, const stru
         n = d ? d->n : -1;
     }
     if (x && n != want && !l->b->rc)
-        build_fail(l->b, ERR_MODEL_SHAPE, "'%s' of layer '%s' has %lld values, expected %lld", key, l->layer->name, (long long)n,
-                   (long long)want);
+        build_fail(l->b, ERR_MODEL_SHAPE, "'%s' of layer '%s' has %lld values, expected %lld", key, l->layer->name,
+                   (long long)n, (long long)want);
     if (!x || l->b->rc) {
         mem_free(x);
         return -1;

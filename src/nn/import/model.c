@@ -120,12 +120,13 @@ bool model_ref_read(const struct model *m, const json_t *value, struct model_ref
         !config_int(json_array_get(triple, 1), &node) || !config_int(json_array_get(triple, 2), &tensor) || node < 0 ||
         tensor < 0)
         return false;
-    *out = (struct model_ref){model_find(m, json_string_value(json_array_get(triple, 0))), (int32_t)node, (int32_t)tensor};
+    *out =
+        (struct model_ref){model_find(m, json_string_value(json_array_get(triple, 0))), (int32_t)node, (int32_t)tensor};
     return out->layer >= 0;
 }
 
-/* Keras counts the calls of a nested network from 1 in some versions and from 0 in others: the smallest index anybody uses
- * is the first call. Keras 3 counts from 0 between layers and from 1 in output_layers. */
+/* Keras counts the calls of a nested network from 1 in some versions and from 0 in others: the smallest index anybody
+ * uses is the first call. Keras 3 counts from 0 between layers and from 1 in output_layers. */
 static void note_refs(struct model *m, const json_t *value, bool end, int depth)
 {
     struct model_ref r;

@@ -1,5 +1,5 @@
-/* The layers of a Keras description as a tree, before any of them is understood. Strings and values are borrowed from the
- * JSON, which must outlive it. */
+/* The layers of a Keras description as a tree, before any of them is understood. Strings and values are borrowed from
+ * the JSON, which must outlive it. */
 #ifndef CLINIC_NN_IMPORT_MODEL_H
 #define CLINIC_NN_IMPORT_MODEL_H
 
@@ -14,18 +14,21 @@ struct model;
 struct layer {
     const char *name, *class_name; /* class name without a "Package>" prefix */
     const json_t *config;
-    const json_t *inbound;         /* inbound_nodes; NULL in a Sequential */
+    const json_t *inbound; /* inbound_nodes; NULL in a Sequential */
     const json_t *build_config;
-    struct model *model;           /* a nested network, owned */
-    int32_t node_n;                /* calls in the file */
-    int32_t node_base, end_base;   /* the smallest index other layers, and output_layers, use for them */
+    struct model *model;         /* a nested network, owned */
+    int32_t node_n;              /* calls in the file */
+    int32_t node_base, end_base; /* the smallest index other layers, and output_layers, use for them */
     const struct layer_row *row;
     /* filled while lowering, so that a layer used twice has its weights once */
     struct weight_set set;
     bool set_ready;
-    int32_t number;                /* ir_layer, -1 before */
+    int32_t number;                       /* ir_layer, -1 before */
     struct layer *inner[LAYER_INNER_MAX]; /* layers a wrapper holds, owned */
-    struct { const char *key; int32_t weight; } cache[LAYER_CACHE_MAX];
+    struct {
+        const char *key;
+        int32_t weight;
+    } cache[LAYER_CACHE_MAX];
     int32_t cache_n;
 };
 struct model {

@@ -1,4 +1,5 @@
-/* Looks at every layer of a description before lowering begins, so that a refusal names all that is unsupported at once. */
+/* Looks at every layer of a description before lowering begins, so that a refusal names all that is unsupported at
+ * once. */
 #include "nn/import/lower.h"
 
 #include "base/text.h"

@@ -60,7 +60,8 @@ struct value frame_value(const struct frame *f, const json_t *ref, bool *is_ref)
 }
 
 /* All tensors mentioned in `value`, in order. Keyword arguments, the fourth part of a reference, are left out. */
-static int32_t collect(const struct frame *f, const json_t *value, struct value *out, int32_t n, int32_t cap, bool *missing)
+static int32_t collect(const struct frame *f, const json_t *value, struct value *out, int32_t n, int32_t cap,
+                       bool *missing)
 {
     bool is_ref;
     struct value v = frame_value(f, value, &is_ref);
@@ -124,7 +125,8 @@ static void call_args(const json_t *node, struct lower *l)
 
 enum { CALL_IN_MAX = 512 };
 
-static void call_lower(struct import *i, const struct layer *holder, struct frame *f, int32_t layer, int32_t node, int32_t outer)
+static void call_lower(struct import *i, const struct layer *holder, struct frame *f, int32_t layer, int32_t node,
+                       int32_t outer)
 {
     struct build *b = &i->b;
     struct layer *y = (struct layer *)(uintptr_t)&f->m->layer[layer];
@@ -191,7 +193,8 @@ static void push_missing(struct build *b, const struct frame *f, const json_t *v
         json_object_foreach((json_t *)(uintptr_t)value, key, item) push_missing(b, f, item, todo);
 }
 
-static void trace_wanted(struct import *i, const struct layer *holder, struct frame *f, const json_t *outputs, int32_t outer)
+static void trace_wanted(struct import *i, const struct layer *holder, struct frame *f, const json_t *outputs,
+                         int32_t outer)
 {
     struct build *b = &i->b;
     struct stack todo = {0};
@@ -250,7 +253,8 @@ static const json_t *smallest_key_after(const json_t *object, const char *last, 
 {
     const char *key, *best = NULL;
     json_t *item, *found = NULL;
-    json_object_foreach((json_t *)(uintptr_t)object, key, item) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, item)
+    {
         if ((!last || strcmp(key, last) > 0) && (!best || strcmp(key, best) < 0)) {
             best = key;
             found = item;
@@ -261,8 +265,8 @@ static const json_t *smallest_key_after(const json_t *object, const char *last, 
 }
 
 /* input_layers, output_layers: one reference, or lists or dictionaries of them. */
-static int32_t end_refs(const struct model *m, const json_t *value, bool sorted, struct model_ref *out, const json_t **refs,
-                        int32_t n)
+static int32_t end_refs(const struct model *m, const json_t *value, bool sorted, struct model_ref *out,
+                        const json_t **refs, int32_t n)
 {
     if (n < BUILD_IO_MAX && model_ref_read(m, value, &out[n])) {
         if (refs)
@@ -283,8 +287,8 @@ static int32_t end_refs(const struct model *m, const json_t *value, bool sorted,
     return n;
 }
 
-static void trace_functional(struct import *i, const struct layer *holder, struct model *m, const struct value *in, int32_t in_n,
-                             int32_t outer, struct value *out, int32_t *out_n)
+static void trace_functional(struct import *i, const struct layer *holder, struct model *m, const struct value *in,
+                             int32_t in_n, int32_t outer, struct value *out, int32_t *out_n)
 {
     struct build *b = &i->b;
     struct frame f;
@@ -309,8 +313,8 @@ static void trace_functional(struct import *i, const struct layer *holder, struc
     frame_fini(&f);
 }
 
-static void trace_sequential(struct import *i, const struct layer *holder, struct model *m, const struct value *in, int32_t in_n,
-                             int32_t outer, struct value *out, int32_t *out_n)
+static void trace_sequential(struct import *i, const struct layer *holder, struct model *m, const struct value *in,
+                             int32_t in_n, int32_t outer, struct value *out, int32_t *out_n)
 {
     struct build *b = &i->b;
     struct value now[BUILD_IO_MAX];
@@ -339,8 +343,8 @@ static void trace_sequential(struct import *i, const struct layer *holder, struc
     *out_n = n;
 }
 
-void trace_model(struct import *i, struct layer *holder, struct model *m, const struct value *in, int32_t in_n, int32_t outer,
-                 struct value *out, int32_t *out_n)
+void trace_model(struct import *i, struct layer *holder, struct model *m, const struct value *in, int32_t in_n,
+                 int32_t outer, struct value *out, int32_t *out_n)
 {
     *out_n = 0;
     if (i->b.rc)
@@ -382,8 +386,12 @@ static bool shape_guess(const struct import *i, const struct layer *l, struct ir
         const char *classes, *leaf;
         int32_t rank, axis_from_end;
     } known[] = {
-        {"|Dense|", "kernel|W", 1, 2},       {"|Conv1D|Convolution1D|", "kernel|W", 2, 2}, {"|Conv2D|Convolution2D|", "kernel", 3, 2},
-        {"|Conv3D|", "kernel", 4, 2},        {"|LSTM|GRU|SimpleRNN|", "kernel", 2, 2},    {"|DepthwiseConv2D|", "depthwise_kernel|kernel", 3, 2},
+        {"|Dense|", "kernel|W", 1, 2},
+        {"|Conv1D|Convolution1D|", "kernel|W", 2, 2},
+        {"|Conv2D|Convolution2D|", "kernel", 3, 2},
+        {"|Conv3D|", "kernel", 4, 2},
+        {"|LSTM|GRU|SimpleRNN|", "kernel", 2, 2},
+        {"|DepthwiseConv2D|", "depthwise_kernel|kernel", 3, 2},
         {"|BatchNormalization|", "gamma", 1, 1},
     };
     char wrapped[80];
@@ -431,6 +439,31 @@ static bool first_shape(const struct import *i, const struct model *m, const str
     return shape_guess(i, l, out);
 }
 
+static void ends_find(struct import *i, const struct model *m, struct ends *out, int depth);
+
+/* Keras 1: a Merge that begins a Sequential holds its branches, each with an input of its own. */
+static void ends_of_branches(struct import *i, const json_t *branches, struct ends *out, int depth)
+{
+    size_t k;
+    json_t *branch;
+    json_array_foreach(branches, k, branch)
+    {
+        struct layer l;
+        struct ends one = {0};
+        if (i->b.rc || (i->b.rc = layer_parse(branch, &l, i->b.e)) != RC_OK)
+            return;
+        if (l.model && depth < MODEL_DEPTH_MAX)
+            ends_find(i, l.model, &one, depth + 1);
+        layer_fini(&l);
+        if (one.n != 1 || out->n >= BUILD_IO_MAX) {
+            build_fail(&i->b, ERR_MODEL_CONFIG, "branch %zu of a merge has %d inputs", k, (int)one.n);
+            return;
+        }
+        out->shape[out->n] = one.shape[0];
+        out->name[out->n++] = one.name[0];
+    }
+}
+
 static void ends_find(struct import *i, const struct model *m, struct ends *out, int depth)
 {
     struct build *b = &i->b;
@@ -445,6 +478,8 @@ static void ends_find(struct import *i, const struct model *m, struct ends *out,
             out->shape[0] = s;
             out->name[0] = l->name;
             out->n = 1;
+        } else if (str_eq(l->class_name, "Merge") && json_is_array(config_get(l->config, "layers"))) {
+            ends_of_branches(i, config_get(l->config, "layers"), out, depth);
         } else if (l->model && depth < MODEL_DEPTH_MAX) {
             ends_find(i, l->model, out, depth + 1);
         } else {

@@ -42,7 +42,8 @@ static void squeeze_slashes(char *path)
     *to = '\0';
 }
 
-static enum rc group_read(struct weight_file *f, const char *root, const char *layer, struct weight_group *g, struct err *e)
+static enum rc group_read(struct weight_file *f, const char *root, const char *layer, struct weight_group *g,
+                          struct err *e)
 {
     enum rc rc = RC_OK;
     struct h5_strings names = {0};
@@ -172,8 +173,8 @@ enum rc weight_set_prefix(const struct weight_set *from, const char *prefix, str
 /* How a weight's name mentions a layer; looser ways have larger numbers. */
 enum mention { MENTION_EXACT, MENTION_FLAT, MENTION_NUMBERED, MENTION_N };
 
-/* `layer` as a whole run of path components: at the start or after '/', and before '/'. numbered: a "_12" that TensorFlow
- * added to make names unique may stand between. */
+/* `layer` as a whole run of path components: at the start or after '/', and before '/'. numbered: a "_12" that
+ * TensorFlow added to make names unique may stand between. */
 static bool mentions(const char *name, const char *layer, enum mention how)
 {
     size_t len = strlen(layer);
@@ -236,8 +237,8 @@ static int leaf_score(const struct weight_file *f, const struct weight_item *w, 
     return w->used ? score : score + 16;
 }
 
-const struct h5_data *weight_find(const struct weight_file *f, struct weight_set *s, const char *layer, const char *leaves,
-                                  int place)
+const struct h5_data *weight_find(const struct weight_file *f, struct weight_set *s, const char *layer,
+                                  const char *leaves, int place)
 {
     char leaf[64];
     for (const char *p = leaves; *p;) {
