@@ -57,8 +57,10 @@ def networks():
 
 
 def layers():
-    names = [r[0].split("|")[0] for r in rows("nn/import/layers.def", "LAYER")]
-    return [", ".join(f"`{n}`" for n in names) + "."]
+    out = []
+    for names, _, weights, options in rows("nn/import/layers.def", "LAYER"):
+        out.append(f"| {' '.join(f'`{n}`' for n in names.split('|'))} | {weights or '-'} | {options} |")
+    return ["| class | weights | options |", "|---|---|---|", *out]
 
 
 def main():
