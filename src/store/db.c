@@ -249,6 +249,11 @@ int64_t db_col_int(const struct db_rows *r, int i)
     return sqlite3_column_int64(r->slot->stmt, i);
 }
 
+double db_col_real(const struct db_rows *r, int i)
+{
+    return sqlite3_column_double(r->slot->stmt, i);
+}
+
 const char *db_col_text(const struct db_rows *r, int i)
 {
     const char *s = (const char *)sqlite3_column_text(r->slot->stmt, i);

@@ -67,6 +67,7 @@ enum rc db_query(struct db *db, const char *sql, struct db_args a, struct db_row
 enum rc db_next(struct db_rows *r, bool *row, struct err *e) MUST_USE;
 void db_rows_end(struct db_rows *r); /* zeroed rows are fine */
 int64_t db_col_int(const struct db_rows *r, int i);
+double db_col_real(const struct db_rows *r, int i);
 const char *db_col_text(const struct db_rows *r, int i);            /* "" for NULL; until the next row */
 const void *db_col_blob(const struct db_rows *r, int i, size_t *n); /* until the next row */
 bool db_col_null(const struct db_rows *r, int i);

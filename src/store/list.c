@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FEW = 4000, NAMES_FEW = 500, WALK_MAX = 200000, WALK_FAR_MAX = 10000 };
+enum { FEW = 4000, NAMES_FEW = 500, WALK_MAX = 40000, WALK_FAR_MAX = 5000 };
 
 static const char *const order_names[] = {"-created_at", "id",    "confidence", "predicted_class",
                                           "raw_score",   "model", "patient"};
@@ -165,77 +165,99 @@ static enum rc count_all(struct list *l, struct err *e)
     return count_query(l, &q, e);
 }
 
+/* One index with the range on its leading (or, within a class, second) column. */
+struct walk {
+    const char *index, *column;
+    void (*range)(struct query *, const struct store_filter *);
+    bool by_class;
+};
+static const struct walk walk_time = {" INDEXED BY result_by_time", "i.created_at", where_time, false};
+static const struct walk walk_class_time = {" INDEXED BY result_by_class", "i.created_at", where_time, true};
+static const struct walk walk_confidence = {" INDEXED BY result_by_confidence", "i.confidence", where_confidence,
+                                            false};
+static const struct walk walk_class_confidence = {" INDEXED BY result_by_class_confidence", "i.confidence",
+                                                  where_confidence, true};
+
+static void walk_where(struct query *q, const struct list *l, const struct walk *w)
+{
+    buf_printf(&q->sql, " FROM result_index i%s WHERE 1", w->index);
+    if (w->by_class)
+        query_value(q, " AND i.predicted_class = ?", db_t(l->f->predicted_class));
+    w->range(q, l->f);
+}
+
 /* How many rows of the range alone, at most FEW + 1. */
-static enum rc probe(struct list *l, const char *index, void (*range)(struct query *, const struct store_filter *),
-                     bool by_class, int64_t *n, struct err *e)
+static enum rc probe(const struct list *l, const struct walk *w, int64_t *n, struct err *e)
 {
     struct query q = {0};
     struct list counted = *l;
-    buf_printf(&q.sql, "SELECT count(*) FROM (SELECT 1 FROM result_index i%s WHERE 1", index);
-    if (by_class)
-        query_value(&q, " AND i.predicted_class = ?", db_t(l->f->predicted_class));
-    range(&q, l->f);
+    query_add(&q, "SELECT count(*) FROM (SELECT 1");
+    walk_where(&q, l, w);
     query_value(&q, " LIMIT ?)", db_i(FEW + 1));
     enum rc rc = count_query(&counted, &q, e);
     *n = counted.count;
     return rc;
 }
 
-/* The rows of one index within a range, at most walk_max of them, that the whole filter lets through. */
-static enum rc count_walk(struct list *l, const char *index, void (*range)(struct query *, const struct store_filter *),
-                          bool by_class, struct err *e)
+/* The key at which a walk from the high end has seen walk_max rows; *found false when the range is shorter. */
+static enum rc walk_end(const struct list *l, const struct walk *w, int64_t walk_max, double *key, bool *found,
+                        struct err *e)
 {
     struct query q = {0};
     struct db_rows r = {0};
-    bool row = false;
-    buf_printf(&q.sql, "SELECT count(*) FILTER (WHERE 1");
-    where(&q, l);
-    /* Only what the index holds is named, so that the walk stays in it; a name or a network is looked up row by row. */
-    bool far = l->f->model || l->words.any;
-    buf_printf(&q.sql, "), count(*) FROM (SELECT %s FROM result_index i%s WHERE 1",
-               far        ? "*"
-               : by_class ? "i.id, predicted_class, created_at, confidence, voided, reviewed, released, positive"
-                          : "i.id, created_at, confidence, voided, reviewed, released, positive",
-               index);
-    if (by_class)
-        query_value(&q, " AND i.predicted_class = ?", db_t(l->f->predicted_class));
-    if (range)
-        range(&q, l->f);
-    const int64_t walk_max = far ? WALK_FAR_MAX : WALK_MAX;
-    query_value(&q, " LIMIT ?) i", db_i(walk_max));
+    buf_printf(&q.sql, "SELECT %s", w->column);
+    walk_where(&q, l, w);
+    buf_printf(&q.sql, " ORDER BY %s DESC", w->column);
+    query_value(&q, " LIMIT 1 OFFSET ?", db_i(walk_max));
     enum rc rc = query_check(&q, e);
     if (!rc)
         rc = db_query(l->db, q.sql.data, query_args(&q), &r, e);
     if (!rc)
-        rc = db_next(&r, &row, e);
-    if (!rc && row) {
-        l->count = db_col_int(&r, 0);
-        l->more = db_col_int(&r, 1) == walk_max;
-    }
+        rc = db_next(&r, found, e);
+    if (!rc && *found)
+        *key = db_col_real(&r, 0);
     db_rows_end(&r);
     buf_free(&q.sql);
     return rc;
 }
 
-/* A range of moments or confidences: walks the shorter of the two indexes. What an index does not hold costs a look at
- * the row: then the walk is shorter. */
+/* The rows of one index within its range that the whole filter lets through; of a long range the high end alone.
+ * Moments in ms are exact as doubles. */
+static enum rc count_walk(struct list *l, const struct walk *w, struct err *e)
+{
+    struct query q = {0};
+    double key = 0;
+    char sql[48];
+    /* A name or a network is not in these indexes: each row is looked at. */
+    enum rc rc = walk_end(l, w, l->f->model || l->words.any ? WALK_FAR_MAX : WALK_MAX, &key, &l->more, e);
+    if (rc)
+        return rc;
+    buf_printf(&q.sql, "SELECT count(*) FROM result_index i%s WHERE 1", w->index);
+    where(&q, l);
+    str_format(sql, sizeof(sql), " AND %s > ?", w->column);
+    if (l->more)
+        query_value(&q, sql, db_r(key));
+    return count_query(l, &q, e);
+}
+
+/* A range of moments or confidences: walks the shorter of the two indexes. */
 static enum rc count_range(struct list *l, struct err *e)
 {
     bool by_class = l->f->predicted_class != NULL;
-    const char *time = by_class ? " INDEXED BY result_by_class" : " INDEXED BY result_by_time";
-    const char *confidence = by_class ? " INDEXED BY result_by_class_confidence" : " INDEXED BY result_by_confidence";
+    const struct walk *time = by_class ? &walk_class_time : &walk_time;
+    const struct walk *confidence = by_class ? &walk_class_confidence : &walk_confidence;
     int64_t time_n = FEW + 2, confidence_n = FEW + 2;
     enum rc rc = RC_OK;
     if (has_time(l->f))
-        rc = probe(l, time, where_time, by_class, &time_n, e);
+        rc = probe(l, time, &time_n, e);
     if (!rc && has_confidence(l->f))
-        rc = probe(l, confidence, where_confidence, by_class, &confidence_n, e);
+        rc = probe(l, confidence, &confidence_n, e);
     if (rc)
         return rc;
-    bool take_time = has_time(l->f) && (!has_confidence(l->f) || time_n <= confidence_n);
-    if ((take_time ? time_n : confidence_n) <= FEW)
-        l->index = take_time ? time : confidence;
-    return count_walk(l, take_time ? time : confidence, take_time ? where_time : where_confidence, by_class, e);
+    const struct walk *w = has_time(l->f) && (!has_confidence(l->f) || time_n <= confidence_n) ? time : confidence;
+    if ((w == time ? time_n : confidence_n) <= FEW)
+        l->index = w->index;
+    return count_walk(l, w, e);
 }
 
 /* Do more than a few patients and walk-ins have such a name? */
@@ -281,7 +303,7 @@ static enum rc count(struct list *l, struct err *e)
         return count_all(l, e);
     }
     if (common)
-        return count_walk(l, " INDEXED BY result_by_time", where_time, false, e);
+        return count_walk(l, &walk_time, e);
     if (has_time(f) || has_confidence(f))
         return count_range(l, e);
     rc = count_totals(l, e);

@@ -135,10 +135,16 @@ static enum rc remote_call(struct wire *w, const struct station_request *q, stru
     enum rc rc = dial(w, e);
     if (rc)
         return rc;
+    struct err why = {0};
     json_t *request = request_json(w, q);
-    rc = line_write(&w->line, request, q->fd, e);
+    rc = line_write(&w->line, request, q->fd, &why);
     json_decref(request);
-    if (!rc)
+    /* A server that hung up may have said why before. */
+    if (rc && line_read(&w->line, 0, &answer, NULL) == RC_OK && answer)
+        rc = RC_OK;
+    else if (rc)
+        err_set(e, why.code, "%s", why.msg);
+    else
         rc = await(w, q, &answer, e);
     if (rc) {
         /* Half an answer may still come: the line is of no use any more; the next call opens a new one. */
