@@ -104,6 +104,8 @@ void app_stage_read(struct app *a);
 bool app_can(const struct app *a, enum action act);
 void app_act(struct app *a, enum action act);
 void app_key(struct app *a, uint32_t key);
+/* What an action is called here: a tab by its screen's title. */
+const char *app_action_help(const struct app *a, enum action act, char *dst, size_t cap);
 size_t action_keys(enum action act, uint32_t *keys, size_t cap);
 /* overlay.c */
 bool overlay_key(struct app *a, uint32_t key);

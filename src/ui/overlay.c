@@ -70,8 +70,8 @@ static void palette_find(struct app *a)
     o->n = 0;
     text_fold(wanted, sizeof wanted, o->edit.text);
     for (enum action act = ACT_NONE + 1; act < ACT_N; act++) {
-        char both[200];
-        str_format(both, sizeof both, "%s %s", actions[act].name, actions[act].help);
+        char both[200], help[120];
+        str_format(both, sizeof both, "%s %s", actions[act].name, app_action_help(a, act, help, sizeof help));
         text_fold(name, sizeof name, both);
         if (app_can(a, act) && strstr(name, wanted))
             o->found[o->n++] = act;
@@ -240,12 +240,13 @@ static void question_draw(const struct overlay *o, const struct pane *line)
         edit_draw(&o->edit, &p, lines - 1, 0, p.cols - 1, true, o->secret);
 }
 
-static void action_line(const struct pane *p, int row, enum action act, bool active)
+static void action_line(const struct app *a, const struct pane *p, int row, enum action act, bool active)
 {
-    char keys[64];
+    char keys[64], help[120];
     str_copy(keys, sizeof keys, actions[act].keys);
     pane_field(p, row, 0, 14, active ? STYLE_SELECTED : STYLE_KEY, keys);
-    pane_field(p, row, 15, p->cols - 15, active ? STYLE_SELECTED : STYLE_TEXT, actions[act].help);
+    pane_field(p, row, 15, p->cols - 15, active ? STYLE_SELECTED : STYLE_TEXT,
+               app_action_help(a, act, help, sizeof help));
 }
 
 static void menu_line(struct app *a, const struct pane *p, int row, int i, bool active)
@@ -263,7 +264,7 @@ static void menu_line(struct app *a, const struct pane *p, int row, int i, bool 
     } else if (o->kind == OVERLAY_WORDS) {
         pane_field(p, row, 0, p->cols, s, glossary_line(o->words[i]));
     } else {
-        action_line(p, row, o->found[i], active);
+        action_line(a, p, row, o->found[i], active);
     }
 }
 
@@ -284,7 +285,7 @@ static void menu_draw(struct app *a, const struct pane *body)
         above = lines_needed(s->row->help, cols - 2, most);
     if (o->kind == OVERLAY_WORDS)
         below = most;
-    int rows = o->n + 2 + above + below < body->rows ? o->n + 2 + above + below : body->rows;
+    int wanted = (o->n ? o->n : 1) + 2 + above + below, rows = wanted < body->rows ? wanted : body->rows;
     struct pane outer = pane_sub(body, (body->rows - rows) / 2, (body->cols - cols) / 2, rows, cols);
     pane_fill(&outer, 0, 0, rows, cols, ' ', STYLE_TEXT);
     struct pane inner = pane_box(&outer, o->kind == OVERLAY_PALETTE ? "Actions" : o->question, STYLE_TEXT);
@@ -302,6 +303,8 @@ static void menu_draw(struct app *a, const struct pane *body)
     if (o->kind == OVERLAY_PALETTE) {
         pane_text(&head, 0, 0, STYLE_KEY, ":");
         edit_draw(&o->edit, &head, 0, 1, head.cols - 2, true, false);
+        if (!o->n)
+            pane_text(&list, 0, 0, STYLE_DIM, "nothing of that name can be done here");
     }
 }
 

@@ -432,15 +432,14 @@ static void draw_head(const struct state *s, const struct pane *p)
 static void draw_detail(const struct state *s, const struct pane *p)
 {
     json_t *row = list_current(&s->list);
-    char class_name[160], id[24] = "", line[400];
+    char id[24] = "", line[400];
     const char *mail = json_string_value(json_object_get(row, "mail"));
     if (!row)
         return;
-    result_class_text(row, class_name, sizeof class_name);
-    str_format(line, sizeof line, "%s %.1f %%  score %.3f thr %.3f   reviewed: %s  released: %s  mail: %s%s",
-               class_name, json_number_value(json_object_get(row, "confidence")),
+    const char *name = json_string_value(json_object_get(row, "predicted_class"));
+    str_format(line, sizeof line, "%s %.1f %%  score %.3f  reviewed: %s  released: %s  mail: %s%s", name ? name : "",
+               json_number_value(json_object_get(row, "confidence")),
                json_number_value(json_object_get(row, "raw_score")),
-               json_number_value(json_object_get(row, "threshold")),
                json_is_true(json_object_get(row, "reviewed")) ? "yes" : "no",
                json_is_true(json_object_get(row, "released")) ? "yes" : "no", mail && *mail ? mail : "-",
                json_is_true(json_object_get(row, "voided")) ? "  VOID" : "");
