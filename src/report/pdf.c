@@ -76,7 +76,7 @@ static void figure_fini(struct figure *f)
 }
 
 /* Height on the page, 0 without a picture. */
-static double figure_draw(struct sheet *s, const struct figure *f)
+static double figure_draw(struct pdf_sheet *s, const struct figure *f)
 {
     if (!f->surface)
         return 0;
@@ -93,122 +93,122 @@ static double figure_draw(struct sheet *s, const struct figure *f)
     return f->height_px * scale;
 }
 
-static void about(struct sheet *s, json_t *record)
+static void about(struct pdf_sheet *s, json_t *record)
 {
     json_t *result = json_object_get(record, "result"), *image = json_object_get(record, "image");
     char text[LINE_CAP], when[64];
-    sheet_row(s, "Patient", *field_patient_name(record) ? field_patient_name(record) : "not named");
+    pdf_row(s, "Patient", *field_patient_name(record) ? field_patient_name(record) : "not named");
     field_patient_facts(record, text, sizeof text);
-    sheet_row(s, "", text);
+    pdf_row(s, "", text);
     field_time(image, "uploaded_at", when, sizeof when);
     str_format(text, sizeof text, "%s%s%s", field_text(image, "name"), *when ? ", stored " : "", when);
-    sheet_row(s, "Picture", text);
+    pdf_row(s, "Picture", text);
     field_time(result, "created_at", text, sizeof text);
-    sheet_row(s, "Analysed", text);
+    pdf_row(s, "Analysed", text);
 }
 
 /* Class, confidence, score against its operating point; returns the height. */
-static double finding(struct sheet *s, json_t *record)
+static double finding(struct pdf_sheet *s, json_t *record)
 {
     json_t *result = json_object_get(record, "result");
-    enum sheet_ink ink = field_positive(record) ? INK_ALARM : INK_CALM;
+    enum pdf_ink ink = field_positive(record) ? INK_ALARM : INK_CALM;
     double confidence = field_number(result, "confidence"), y = s->y;
     char text[160];
-    y += sheet_text(s, STYLE_LABEL, INK_GREY, FINDING_X, y, FINDING_WIDTH, false,
-                    field_positive(record) ? "Finding of the network: positive" : "Finding of the network") +
+    y += pdf_text(s, STYLE_LABEL, INK_GREY, FINDING_X, y, FINDING_WIDTH, false,
+                  field_positive(record) ? "Finding of the network: positive" : "Finding of the network") +
          2;
-    y += sheet_text(s, STYLE_FINDING, ink, FINDING_X, y, FINDING_WIDTH, false, field_text(result, "predicted_class"));
+    y += pdf_text(s, STYLE_FINDING, ink, FINDING_X, y, FINDING_WIDTH, false, field_text(result, "predicted_class"));
     y += 8;
     str_format(text, sizeof text, "Confidence %.1f %%", confidence);
-    y += sheet_text(s, STYLE_SECTION, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 4;
-    sheet_bar(s, FINDING_X, y, FINDING_WIDTH, 11, confidence / 100, -1, ink);
+    y += pdf_text(s, STYLE_SECTION, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 4;
+    pdf_bar(s, FINDING_X, y, FINDING_WIDTH, 11, confidence / 100, -1, ink);
     y += 24;
     if (json_is_number(json_object_get(result, "threshold"))) {
         double score = field_number(result, "raw_score"), threshold = field_number(result, "threshold");
         str_format(text, sizeof text, "Score %.3f, operating point %.3f", score, threshold);
-        y += sheet_text(s, STYLE_BODY, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 5;
-        sheet_bar(s, FINDING_X, y, FINDING_WIDTH, 6, score, threshold, ink);
+        y += pdf_text(s, STYLE_BODY, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 5;
+        pdf_bar(s, FINDING_X, y, FINDING_WIDTH, 6, score, threshold, ink);
         y += 11;
-        y += sheet_text(s, STYLE_SMALL, INK_GREY, FINDING_X, y, FINDING_WIDTH, false,
-                        "The mark is the operating point: a score at or beyond it is positive.") +
+        y += pdf_text(s, STYLE_SMALL, INK_GREY, FINDING_X, y, FINDING_WIDTH, false,
+                      "The mark is the operating point: a score at or beyond it is positive.") +
              4;
     } else {
         str_format(text, sizeof text, "The highest of %zu scores; this network has no operating point.",
                    json_object_size(json_object_get(record, "scores")));
-        y += sheet_text(s, STYLE_BODY, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 4;
+        y += pdf_text(s, STYLE_BODY, INK_BLACK, FINDING_X, y, FINDING_WIDTH, false, text) + 4;
     }
     return y - s->y;
 }
 
-static void scores(struct sheet *s, json_t *all)
+static void scores(struct pdf_sheet *s, json_t *all)
 {
     const char *name;
     json_t *score;
     if (json_object_size(all) == 0)
         return;
-    sheet_section(s, "Scores of all classes");
+    pdf_section(s, "Scores of all classes");
     json_object_foreach(all, name, score)
     {
         char number[24], label[128];
         double share = json_number_value(score);
-        sheet_need(s, 15);
+        pdf_need(s, 15);
         text_fit(label, sizeof label, name, 40);
-        double height = sheet_text(s, STYLE_BODY, INK_BLACK, MARGIN, s->y, SCORE_LABEL_WIDTH, false, label);
-        sheet_bar(s, MARGIN + SCORE_LABEL_WIDTH, s->y + 1.5, SCORE_BAR_WIDTH, 8, share, -1, INK_CALM);
+        double height = pdf_text(s, STYLE_BODY, INK_BLACK, MARGIN, s->y, SCORE_LABEL_WIDTH, false, label);
+        pdf_bar(s, MARGIN + SCORE_LABEL_WIDTH, s->y + 1.5, SCORE_BAR_WIDTH, 8, share, -1, INK_CALM);
         str_format(number, sizeof number, "%.1f %%", 100 * share);
-        sheet_text(s, STYLE_BODY, INK_BLACK, MARGIN + SCORE_LABEL_WIDTH + SCORE_BAR_WIDTH, s->y,
-                   TEXT_WIDTH - SCORE_LABEL_WIDTH - SCORE_BAR_WIDTH, true, number);
+        pdf_text(s, STYLE_BODY, INK_BLACK, MARGIN + SCORE_LABEL_WIDTH + SCORE_BAR_WIDTH, s->y,
+                 TEXT_WIDTH - SCORE_LABEL_WIDTH - SCORE_BAR_WIDTH, true, number);
         s->y += fmax(height, 11) + 3;
     }
 }
 
-static void network(struct sheet *s, json_t *record)
+static void network(struct pdf_sheet *s, json_t *record)
 {
     json_t *model = json_object_get(record, "model"), *advice = json_object_get(record, "recommendations"), *line;
     char text[LINE_CAP];
     size_t i;
-    sheet_section(s, "How the finding was made");
+    pdf_section(s, "How the finding was made");
     str_format(text, sizeof text, "%s, version %s", field_text(model, "id"), field_text(model, "version"));
-    sheet_row(s, "Network", text);
-    sheet_row(s, "SHA-256", field_text(model, "sha256"));
-    sheet_row(s, "Measured", field_text(record, "passport_line"));
+    pdf_row(s, "Network", text);
+    pdf_row(s, "SHA-256", field_text(model, "sha256"));
+    pdf_row(s, "Measured", field_text(record, "passport_line"));
     if (json_array_size(advice) > 0)
-        sheet_section(s, "Advice");
+        pdf_section(s, "Advice");
     json_array_foreach(advice, i, line)
     {
         str_format(text, sizeof text, "\xe2\x80\xa2 %s", json_string_value(line) ? json_string_value(line) : "");
-        sheet_flow(s, STYLE_BODY, INK_BLACK, MARGIN, TEXT_WIDTH, text);
+        pdf_flow(s, STYLE_BODY, INK_BLACK, MARGIN, TEXT_WIDTH, text);
         s->y += 2;
     }
 }
 
-static void notes(struct sheet *s, const char *text)
+static void notes(struct pdf_sheet *s, const char *text)
 {
     if (!*text)
         return;
-    sheet_section(s, "Notes of the examination");
+    pdf_section(s, "Notes of the examination");
     s->prose = true;
-    sheet_flow(s, STYLE_BODY, INK_BLACK, MARGIN, TEXT_WIDTH, text);
+    pdf_flow(s, STYLE_BODY, INK_BLACK, MARGIN, TEXT_WIDTH, text);
     s->prose = false;
 }
 
 /* "Reader" with a line to write on. */
-static void signature(struct sheet *s, double x, double width, const char *label, const char *name)
+static void signature(struct pdf_sheet *s, double x, double width, const char *label, const char *name)
 {
-    sheet_text(s, STYLE_BODY, INK_BLACK, x, s->y + 8, width, false, name);
-    sheet_line(s, x, s->y + 22, width);
-    sheet_text(s, STYLE_SMALL, INK_GREY, x, s->y + 24, width, false, label);
+    pdf_text(s, STYLE_BODY, INK_BLACK, x, s->y + 8, width, false, name);
+    pdf_line(s, x, s->y + 22, width);
+    pdf_text(s, STYLE_SMALL, INK_GREY, x, s->y + 24, width, false, label);
 }
 
-static void reading(struct sheet *s, json_t *record)
+static void reading(struct pdf_sheet *s, json_t *record)
 {
     json_t *reviews = json_object_get(record, "reviews"), *review = json_object_get(record, "review");
     json_t *ended = json_object_get(record, "void");
     size_t n = json_array_size(reviews);
     char text[LINE_CAP], when[64];
-    sheet_section(s, "Reading by a person");
+    pdf_section(s, "Reading by a person");
     if (!json_is_object(review))
-        sheet_row(s, "Reader", "Not yet read by a person.");
+        pdf_row(s, "Reader", "Not yet read by a person.");
     for (size_t i = 0; i < (n ? n : json_is_object(review)); i++) {
         json_t *one = n ? json_array_get(reviews, i) : review, *own = json_pack("{s:O}", "review", one);
         char verdict[256];
@@ -220,25 +220,25 @@ static void reading(struct sheet *s, json_t *record)
         field_time(one, json_object_get(one, "at") ? "at" : "created_at", when, sizeof when);
         str_format(text, sizeof text, "%s%s%s, %s", field_text(one, "by"), *field_text(one, "by") ? " " : "", verdict,
                    when);
-        sheet_row(s, i == 0 ? "Reader" : "Before", text);
+        pdf_row(s, i == 0 ? "Reader" : "Before", text);
         s->prose = true;
-        sheet_row(s, "Note", field_text(one, "note"));
+        pdf_row(s, "Note", field_text(one, "note"));
         s->prose = false;
     }
     if (json_is_object(ended)) {
         field_time(ended, "at", when, sizeof when);
         str_format(text, sizeof text, "%s%s%s. %s", when, *field_text(ended, "by") ? " by " : "",
                    field_text(ended, "by"), field_text(ended, "reason"));
-        sheet_row(s, "Void since", text);
+        pdf_row(s, "Void since", text);
     }
-    sheet_need(s, 44);
+    pdf_need(s, 44);
     signature(s, MARGIN, 190, "Reader, name in full", "");
     signature(s, MARGIN + 205, 110, "Date", "");
     signature(s, MARGIN + 330, TEXT_WIDTH - 330, "Signature", "");
     s->y += 40;
 }
 
-static void one_result(struct sheet *s, json_t *record, const struct figure *f)
+static void one_result(struct pdf_sheet *s, json_t *record, const struct figure *f)
 {
     s->site = field_text(record, "site_name");
     s->notice = field_text(record, "disclaimer");
@@ -249,17 +249,17 @@ static void one_result(struct sheet *s, json_t *record, const struct figure *f)
     char made[40];
     field_time(record, "made_at", made, sizeof made);
     s->made = made;
-    sheet_page_begin(s, true);
+    pdf_page_begin(s, true);
     about(s, record);
     s->y += 6;
-    sheet_need(s, f->surface ? fmin(PICTURE_SIDE, PICTURE_SIDE / f->width_px * f->height_px) : 110);
+    pdf_need(s, f->surface ? fmin(PICTURE_SIDE, PICTURE_SIDE / f->width_px * f->height_px) : 110);
     double picture = figure_draw(s, f), words = finding(s, record);
     s->y += fmax(picture, words) + 4;
     scores(s, json_object_get(record, "scores"));
     network(s, record);
     notes(s, field_text(json_object_get(record, "result"), "notes"));
     reading(s, record);
-    sheet_page_end(s);
+    pdf_page_end(s);
     s->made = "";
 }
 
@@ -278,7 +278,7 @@ static void describe(cairo_surface_t *surface, json_t *record, size_t n)
         cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, field_text(record, "made_at"));
 }
 
-static void draw(struct sheet *s, json_t *const *record, const struct figure *figure, size_t n)
+static void draw(struct pdf_sheet *s, json_t *const *record, const struct figure *figure, size_t n)
 {
     for (int pass = 0; pass < 2; pass++) {
         s->dry = pass == 0;
@@ -300,17 +300,17 @@ static enum rc cairo_check(cairo_status_t status, struct err *e)
 /* The plain PDF. */
 static enum rc make(json_t *const *record, const struct figure *figure, size_t n, struct buf *out, struct err *e)
 {
-    struct sheet s = {0};
+    struct pdf_sheet s = {0};
     cairo_surface_t *surface = cairo_pdf_surface_create_for_stream(to_buf, out, PAGE_WIDTH, PAGE_HEIGHT);
     cairo_pdf_surface_restrict_to_version(surface, CAIRO_PDF_VERSION_1_5);
     describe(surface, record[0], n);
     cairo_t *cr = cairo_create(surface);
-    enum rc rc = sheet_init(&s, cr, e);
+    enum rc rc = pdf_init(&s, cr, e);
     if (!rc) {
         draw(&s, record, figure, n);
         rc = cairo_check(cairo_status(cr), e);
     }
-    sheet_fini(&s);
+    pdf_fini(&s);
     cairo_destroy(cr);
     cairo_surface_finish(surface);
     if (!rc)

@@ -22,14 +22,14 @@ static const double inks[][3] = {
     [INK_ALARM] = {0.70, 0.10, 0.10}, [INK_CALM] = {0.11, 0.35, 0.50},
 };
 
-static void ink_set(struct sheet *s, enum sheet_ink ink)
+static void ink_set(struct pdf_sheet *s, enum pdf_ink ink)
 {
     cairo_set_source_rgb(s->cr, inks[ink][0], inks[ink][1], inks[ink][2]);
 }
 
-enum rc sheet_init(struct sheet *s, cairo_t *cr, struct err *e)
+enum rc pdf_init(struct pdf_sheet *s, cairo_t *cr, struct err *e)
 {
-    *s = (struct sheet){.cr = cr, .site = "", .notice = "", .made = ""};
+    *s = (struct pdf_sheet){.cr = cr, .site = "", .notice = "", .made = ""};
     s->layout = pango_cairo_create_layout(cr);
     bool fine = s->layout != NULL;
     for (int i = 0; i < STYLE_N; i++) {
@@ -57,7 +57,7 @@ enum rc sheet_init(struct sheet *s, cairo_t *cr, struct err *e)
     return RC_OK;
 }
 
-void sheet_fini(struct sheet *s)
+void pdf_fini(struct pdf_sheet *s)
 {
     for (int i = 0; i < STYLE_N; i++)
         pango_font_description_free(s->font[i]);
@@ -66,7 +66,7 @@ void sheet_fini(struct sheet *s)
 }
 
 /* Control characters and bidi overrides could make a report read otherwise than it was written. */
-static void text_set(struct sheet *s, enum sheet_style style, double width, bool right, const char *text)
+static void text_set(struct pdf_sheet *s, enum pdf_style style, double width, bool right, const char *text)
 {
     struct buf safe = {0};
     while (*text) {
@@ -91,8 +91,8 @@ static void text_set(struct sheet *s, enum sheet_style style, double width, bool
     buf_free(&safe);
 }
 
-double sheet_text(struct sheet *s, enum sheet_style style, enum sheet_ink ink, double x, double y, double width,
-                  bool right, const char *text)
+double pdf_text(struct pdf_sheet *s, enum pdf_style style, enum pdf_ink ink, double x, double y, double width,
+                bool right, const char *text)
 {
     int height = 0;
     if (!*text)
@@ -107,7 +107,7 @@ double sheet_text(struct sheet *s, enum sheet_style style, enum sheet_ink ink, d
     return (double)height / PANGO_SCALE;
 }
 
-void sheet_line(struct sheet *s, double x, double y, double width)
+void pdf_line(struct pdf_sheet *s, double x, double y, double width)
 {
     if (s->dry)
         return;
@@ -118,13 +118,13 @@ void sheet_line(struct sheet *s, double x, double y, double width)
     cairo_stroke(s->cr);
 }
 
-void sheet_rule(struct sheet *s, double y)
+void pdf_rule(struct pdf_sheet *s, double y)
 {
-    sheet_line(s, MARGIN, y, TEXT_WIDTH);
+    pdf_line(s, MARGIN, y, TEXT_WIDTH);
 }
 
-void sheet_bar(struct sheet *s, double x, double y, double width, double height, double share, double mark,
-               enum sheet_ink ink)
+void pdf_bar(struct pdf_sheet *s, double x, double y, double width, double height, double share, double mark,
+             enum pdf_ink ink)
 {
     if (s->dry)
         return;
@@ -145,7 +145,7 @@ void sheet_bar(struct sheet *s, double x, double y, double width, double height,
     }
 }
 
-static void stamp_void(struct sheet *s)
+static void stamp_void(struct pdf_sheet *s)
 {
     int width = 0, height = 0;
     PangoFontDescription *font = pango_font_description_copy(s->font[STYLE_SITE]);
@@ -164,36 +164,36 @@ static void stamp_void(struct sheet *s)
     pango_font_description_free(font);
 }
 
-void sheet_page_begin(struct sheet *s, bool first)
+void pdf_page_begin(struct pdf_sheet *s, bool first)
 {
     char line[120];
     s->page++;
     s->y = MARGIN;
     if (first) {
-        double left = sheet_text(s, STYLE_SITE, INK_BLACK, MARGIN, s->y, TEXT_WIDTH * 0.64, false, s->site);
-        double right = sheet_text(s, STYLE_BODY, INK_GREY, MARGIN + TEXT_WIDTH * 0.66, s->y + 1, TEXT_WIDTH * 0.34,
-                                  true, "Image analysis report");
-        right += sheet_text(s, STYLE_SECTION, INK_BLACK, MARGIN + TEXT_WIDTH * 0.66, s->y + 1 + right,
-                            TEXT_WIDTH * 0.34, true, s->title);
+        double left = pdf_text(s, STYLE_SITE, INK_BLACK, MARGIN, s->y, TEXT_WIDTH * 0.64, false, s->site);
+        double right = pdf_text(s, STYLE_BODY, INK_GREY, MARGIN + TEXT_WIDTH * 0.66, s->y + 1, TEXT_WIDTH * 0.34, true,
+                                "Image analysis report");
+        right += pdf_text(s, STYLE_SECTION, INK_BLACK, MARGIN + TEXT_WIDTH * 0.66, s->y + 1 + right, TEXT_WIDTH * 0.34,
+                          true, s->title);
         s->y += fmax(left, right + 1) + 6;
     } else {
         str_format(line, sizeof line, "%s, continued", s->title);
-        s->y += sheet_text(s, STYLE_SECTION, INK_GREY, MARGIN, s->y, TEXT_WIDTH, false, line) + 4;
+        s->y += pdf_text(s, STYLE_SECTION, INK_GREY, MARGIN, s->y, TEXT_WIDTH, false, line) + 4;
     }
-    sheet_rule(s, s->y);
+    pdf_rule(s, s->y);
     s->y += 8;
 }
 
-void sheet_page_end(struct sheet *s)
+void pdf_page_end(struct pdf_sheet *s)
 {
     char line[160];
     double y = PAGE_HEIGHT - MARGIN - FOOT_HEIGHT + 10;
-    sheet_rule(s, y);
-    double notice = sheet_text(s, STYLE_BODY, INK_BLACK, MARGIN, y + 4, TEXT_WIDTH, false, s->notice);
+    pdf_rule(s, y);
+    double notice = pdf_text(s, STYLE_BODY, INK_BLACK, MARGIN, y + 4, TEXT_WIDTH, false, s->notice);
     str_format(line, sizeof line, "%s   made %s", s->title, s->made);
-    sheet_text(s, STYLE_SMALL, INK_GREY, MARGIN, y + 7 + notice, TEXT_WIDTH * 0.7, false, line);
+    pdf_text(s, STYLE_SMALL, INK_GREY, MARGIN, y + 7 + notice, TEXT_WIDTH * 0.7, false, line);
     str_format(line, sizeof line, "Page %d of %d", s->page, s->pages);
-    sheet_text(s, STYLE_SMALL, INK_GREY, MARGIN + TEXT_WIDTH * 0.7, y + 7 + notice, TEXT_WIDTH * 0.3, true, line);
+    pdf_text(s, STYLE_SMALL, INK_GREY, MARGIN + TEXT_WIDTH * 0.7, y + 7 + notice, TEXT_WIDTH * 0.3, true, line);
     if (s->dry)
         return;
     if (s->voided)
@@ -201,15 +201,15 @@ void sheet_page_end(struct sheet *s)
     cairo_show_page(s->cr);
 }
 
-void sheet_need(struct sheet *s, double height)
+void pdf_need(struct pdf_sheet *s, double height)
 {
     if (s->y + height <= BOTTOM)
         return;
-    sheet_page_end(s);
-    sheet_page_begin(s, false);
+    pdf_page_end(s);
+    pdf_page_begin(s, false);
 }
 
-void sheet_flow(struct sheet *s, enum sheet_style style, enum sheet_ink ink, double x, double width, const char *text)
+void pdf_flow(struct pdf_sheet *s, enum pdf_style style, enum pdf_ink ink, double x, double width, const char *text)
 {
     if (!*text)
         return;
@@ -222,7 +222,7 @@ void sheet_flow(struct sheet *s, enum sheet_style style, enum sheet_ink ink, dou
         pango_layout_iter_get_line_extents(at, NULL, &box);
         double height = (double)box.height / PANGO_SCALE;
         double rise = (double)(pango_layout_iter_get_baseline(at) - box.y) / PANGO_SCALE;
-        sheet_need(s, height);
+        pdf_need(s, height);
         if (!s->dry) {
             ink_set(s, ink);
             cairo_move_to(s->cr, x + (double)box.x / PANGO_SCALE, s->y + rise);
@@ -234,19 +234,19 @@ void sheet_flow(struct sheet *s, enum sheet_style style, enum sheet_ink ink, dou
     g_object_unref(lines);
 }
 
-void sheet_section(struct sheet *s, const char *title)
+void pdf_section(struct pdf_sheet *s, const char *title)
 {
-    sheet_need(s, 40); /* never alone at the foot of a page */
+    pdf_need(s, 40); /* never alone at the foot of a page */
     s->y += 9;
-    s->y += sheet_text(s, STYLE_SECTION, INK_CALM, MARGIN, s->y, TEXT_WIDTH, false, title) + 3;
+    s->y += pdf_text(s, STYLE_SECTION, INK_CALM, MARGIN, s->y, TEXT_WIDTH, false, title) + 3;
 }
 
-void sheet_row(struct sheet *s, const char *label, const char *text)
+void pdf_row(struct pdf_sheet *s, const char *label, const char *text)
 {
     if (!*text)
         return;
-    sheet_need(s, 14);
-    sheet_text(s, STYLE_LABEL, INK_GREY, MARGIN, s->y, LABEL_WIDTH, false, label);
-    sheet_flow(s, STYLE_BODY, INK_BLACK, MARGIN + LABEL_WIDTH, TEXT_WIDTH - LABEL_WIDTH, text);
+    pdf_need(s, 14);
+    pdf_text(s, STYLE_LABEL, INK_GREY, MARGIN, s->y, LABEL_WIDTH, false, label);
+    pdf_flow(s, STYLE_BODY, INK_BLACK, MARGIN + LABEL_WIDTH, TEXT_WIDTH - LABEL_WIDTH, text);
     s->y += 2;
 }

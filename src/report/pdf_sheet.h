@@ -10,11 +10,11 @@
 #define MARGIN 46.0
 #define TEXT_WIDTH (PAGE_WIDTH - 2 * MARGIN)
 
-enum sheet_style { STYLE_SITE, STYLE_FINDING, STYLE_SECTION, STYLE_LABEL, STYLE_BODY, STYLE_SMALL, STYLE_N };
-enum sheet_ink { INK_BLACK, INK_GREY, INK_PALE, INK_ALARM, INK_CALM };
+enum pdf_style { STYLE_SITE, STYLE_FINDING, STYLE_SECTION, STYLE_LABEL, STYLE_BODY, STYLE_SMALL, STYLE_N };
+enum pdf_ink { INK_BLACK, INK_GREY, INK_PALE, INK_ALARM, INK_CALM };
 
 /* The same calls are made twice: dry, to count the pages, then with ink, when the total is known. */
-struct sheet {
+struct pdf_sheet {
     cairo_t *cr;
     PangoLayout *layout;
     PangoFontDescription *font[STYLE_N];
@@ -26,25 +26,25 @@ struct sheet {
     char title[80];                   /* "Result 000871" */
     bool voided;                      /* shown across every page */
 };
-enum rc sheet_init(struct sheet *s, cairo_t *cr, struct err *e) MUST_USE;
-void sheet_fini(struct sheet *s);
-void sheet_page_begin(struct sheet *s, bool first);
-void sheet_page_end(struct sheet *s);
+enum rc pdf_init(struct pdf_sheet *s, cairo_t *cr, struct err *e) MUST_USE;
+void pdf_fini(struct pdf_sheet *s);
+void pdf_page_begin(struct pdf_sheet *s, bool first);
+void pdf_page_end(struct pdf_sheet *s);
 /* Goes on to the next page unless height fits on this one. */
-void sheet_need(struct sheet *s, double height);
+void pdf_need(struct pdf_sheet *s, double height);
 
 /* One block at a place; returns its height. right: flush right. */
-double sheet_text(struct sheet *s, enum sheet_style style, enum sheet_ink ink, double x, double y, double width,
-                  bool right, const char *text);
+double pdf_text(struct pdf_sheet *s, enum pdf_style style, enum pdf_ink ink, double x, double y, double width,
+                bool right, const char *text);
 /* Text from s->y on, over as many pages as it takes. Line ends are kept. */
-void sheet_flow(struct sheet *s, enum sheet_style style, enum sheet_ink ink, double x, double width, const char *text);
-void sheet_section(struct sheet *s, const char *title);
+void pdf_flow(struct pdf_sheet *s, enum pdf_style style, enum pdf_ink ink, double x, double width, const char *text);
+void pdf_section(struct pdf_sheet *s, const char *title);
 /* A label and its flowing text; nothing when the text is empty. */
-void sheet_row(struct sheet *s, const char *label, const char *text);
-void sheet_rule(struct sheet *s, double y);
-void sheet_line(struct sheet *s, double x, double y, double width);
+void pdf_row(struct pdf_sheet *s, const char *label, const char *text);
+void pdf_rule(struct pdf_sheet *s, double y);
+void pdf_line(struct pdf_sheet *s, double x, double y, double width);
 /* share 0..1; mark: a tick at this share, none when negative. */
-void sheet_bar(struct sheet *s, double x, double y, double width, double height, double share, double mark,
-               enum sheet_ink ink);
+void pdf_bar(struct pdf_sheet *s, double x, double y, double width, double height, double share, double mark,
+             enum pdf_ink ink);
 
 #endif
