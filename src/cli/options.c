@@ -249,17 +249,20 @@ static enum rc positional_store(struct cli *c, const char **slot, const char *wo
     if (!many)
         *slot = s + n;
     struct op_arg arg = {.kind = ARG_TEXT};
-    str_format(arg.name, sizeof(arg.name), "%.*s", (int)name_n, s);
-    if (is_file_arg(c, arg.name)) {
+    char name[sizeof(arg.name)]; /* not in arg: spec_find writes there while it looks */
+    str_format(name, sizeof(name), "%.*s", (int)name_n, s);
+    if (is_file_arg(c, name)) {
         /* A name may hold any bytes; JSON text may not. Kept as bytes of Latin-1 code points would lie: refused later.
          */
         json_t *v = json_stringn_nocheck(word, strlen(word));
         return !v || json_array_append_new(c->files, v) ? err_set(e, ERR_MEMORY, NULL) : RC_OK;
     }
-    bool own = !c->row || !spec_find(c->row->args, arg.name, &arg);
-    if (own)
-        arg.list = many;
-    return value_store(&arg, arg.name, word, own ? c->extra : c->args, e);
+    bool own = !c->row || !spec_find(c->row->args, name, &arg);
+    if (own) {
+        arg = (struct op_arg){.kind = ARG_TEXT, .list = many};
+        str_copy(arg.name, sizeof(arg.name), name);
+    }
+    return value_store(&arg, name, word, own ? c->extra : c->args, e);
 }
 
 static enum rc positional_missing(const struct cli *c, const char *slot, struct err *e)
