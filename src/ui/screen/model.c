@@ -149,7 +149,7 @@ static void shape_text(json_t *row, char *dst, size_t cap)
         else
             buf_printf(&line, "%s?", i ? "x" : "");
     }
-    str_copy(dst, cap, line.data ? line.data : "scalar");
+    str_copy(dst, cap, line.data ? line.data : "-");
     buf_free(&line);
 }
 
@@ -255,6 +255,7 @@ const struct screen_row screen_model = {
     .title = "Network",
     .roles = WHO_SIGNED_IN,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_OPEN, ACT_CHECK, ACT_PANE},
     .help = "The passport of a network. Up and Down scroll, Enter shows the layers, Tab changes between the two, c "
             "tests it against its golden vectors.",
     .open = open_screen,

@@ -171,6 +171,7 @@ const struct screen_row screen_models = {
     .roles = WHO_SIGNED_IN,
     .tab = 5,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_OPEN, ACT_CHECK},
     .help = "The installed networks. Enter opens the passport: what a network is for, how it was measured, where it "
             "fails. c tests one against its golden vectors.",
     .refresh = refresh,

@@ -1,6 +1,8 @@
 #include "ui/screen/passport_text.h"
 #include <string.h>
 
+enum { NARROW_COLS = 50 };
+
 static const char *text_of(json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -26,7 +28,7 @@ static int labelled(const struct pane *p, int row, const char *label, const char
     if (!*text)
         return row;
     pane_text(p, row, 0, STYLE_DIM, label);
-    return wrapped(p, row, 13, STYLE_TEXT, text);
+    return wrapped(p, row, p->cols < NARROW_COLS ? 9 : 15, STYLE_TEXT, text);
 }
 
 void passport_count(int64_t n, char *dst, size_t cap)
@@ -124,7 +126,7 @@ static int draw_purpose(json_t *model, const struct pane *p, int row)
     row = labelled(p, row, "Version", text_of(passport, "version"));
     row = draw_classes(passport, p, row);
     row = draw_points(passport, p, row);
-    row = draw_list(json_object_get(passport, "limits"), "Limits: not for", false, p, row);
+    row = draw_list(json_object_get(passport, "limits"), "Limits", false, p, row);
     row = draw_list(json_object_get(json_object_get(passport, "preprocessing"), "steps"),
                     "Preprocessing, in this order", true, p, row);
     return row;
@@ -234,9 +236,9 @@ static int draw_network(json_t *model, double milliseconds, const struct pane *p
     passport_count(json_integer_value(json_object_get(model, "layer_count")), count, sizeof count);
     row = labelled(p, row, "Layers", count);
     passport_count(json_integer_value(json_object_get(model, "parameters")), count, sizeof count);
-    row = labelled(p, row, "Parameters", count);
+    row = labelled(p, row, p->cols < NARROW_COLS ? "Params" : "Parameters", count);
     str_format(line, sizeof line, "%.3f billion", json_number_value(json_object_get(model, "macs")) / 1e9);
-    row = labelled(p, row, "Multiply-adds", line);
+    row = labelled(p, row, p->cols < NARROW_COLS ? "Work" : "Multiply-adds", line);
     shape_line(json_object_get(model, "inputs"), line, sizeof line);
     row = labelled(p, row, "Input", line);
     shape_line(json_object_get(model, "outputs"), line, sizeof line);

@@ -332,6 +332,7 @@ const struct screen_row screen_patient = {
     .title = "Chart",
     .roles = WHO_DOCTOR,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_OPEN, ACT_ANALYSE, ACT_MARK, ACT_EMAIL, ACT_EDIT, ACT_PATIENT, ACT_FILTER, ACT_EXPORT},
     .help = "The chart: Enter opens a result, a analyses a picture of this patient, Space marks results for e (e-mail) "
             "and x (export), E edits. St: r reviewed, R released, V void.",
     .open = open_screen,

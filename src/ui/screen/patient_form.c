@@ -255,6 +255,7 @@ const struct screen_row screen_patient_form = {
     .title = "Patient",
     .roles = WHO_DOCTOR,
     .state_bytes = sizeof(struct state),
+    .keys_help = "Enter next   Tab field   Space change   Esc draft   F1 help",
     .help = "Only the name is needed. People who look like this one are named while you type; you decide. Esc keeps a "
             "draft.",
     .open = open_screen,

@@ -269,6 +269,7 @@ const struct screen_row screen_patients = {
     .roles = WHO_DOCTOR,
     .tab = 3,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_OPEN, ACT_SEARCH, ACT_NEW, ACT_PATIENT, ACT_ANALYSE, ACT_EDIT, ACT_SORT},
     .help = "/ searches while you type: any part of the name, the number, the phone or the birth year. Enter opens the "
             "chart, p binds the patient to what is analysed next, U unbinds, n registers, E edits.",
     .open = open_screen,

@@ -295,8 +295,8 @@ static void draw_foot(const struct state *s, const struct pane *p)
         pane_printf(p, 0, 0, STYLE_DIM, "%s  %s %s  %s%s", paged_text(list, "username"), paged_text(list, "first_name"),
                     paged_text(list, "last_name"), paged_text(list, "email"), disabled(s) ? "  X enables" : "");
     else if (s->desk == DESK_SESSIONS)
-        pane_printf(p, 0, 0, STYLE_DIM, "terminal %s  host %s  %s", paged_text(list, "tty"), paged_text(list, "host"),
-                    paged_text(list, "why"));
+        pane_printf(p, 0, 0, STYLE_DIM, "terminal %s%s%s  %s", paged_text(list, "tty"),
+                    *paged_text(list, "host") ? "  from " : "", paged_text(list, "host"), paged_text(list, "why"));
     else
         pane_printf(p, 0, 0, STYLE_DIM, "%s  %s  %s  %s", paged_text(list, "at"), paged_text(list, "op"),
                     paged_text(list, "subject"), paged_text(list, "detail"));
@@ -329,6 +329,7 @@ const struct screen_row screen_people = {
     .roles = WHO_ADMIN,
     .tab = 7,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_PANE, ACT_SEARCH, ACT_NEW, ACT_ROLE, ACT_DISABLE, ACT_RESET, ACT_CHECK},
     .help = "Tab changes between people, sessions and the audit trail. n adds a person, X disables or enables, O gives "
             "a role, Z sets a new password; in the audit trail c checks every row.",
     .open = open_screen,

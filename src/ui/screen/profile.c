@@ -159,7 +159,7 @@ static void draw_view(const struct state *s, const struct pane *body)
     static const struct {
         const char *field, *label;
     } totals[] = {{"total_scans", "Analyses"}, {"normal_count", "Normal"}, {"positive_count", "Positive"}};
-    int cols = body->cols < 72 ? body->cols : 72, rows = body->rows < 14 ? body->rows : 14, row = 0;
+    int cols = body->cols < 72 ? body->cols : 72, rows = body->rows < 10 ? body->rows : 10, row = 0;
     struct pane outer = pane_sub(body, (body->rows - rows) / 3, (body->cols - cols) / 2, rows, cols);
     struct pane box = pane_box(&outer, "Profile", STYLE_TEXT), p = pane_sub(&box, 0, 1, box.rows, box.cols - 2);
     char text[300];

@@ -257,6 +257,7 @@ const struct screen_row screen_settings = {
     .roles = WHO_ADMIN,
     .tab = 8,
     .state_bytes = sizeof(struct state),
+    .bar = {ACT_OPEN, ACT_CHECK},
     .help = "Enter changes a setting; it is checked and kept in the station's file. What the environment sets cannot "
             "be changed here. c sends a test message by the mail server.",
     .refresh = refresh,
@@ -274,6 +275,7 @@ const struct screen_row screen_settings_view = {
     .title = "Settings",
     .roles = WHO_SIGNED_IN,
     .state_bytes = sizeof(struct state),
+    .keys_help = "q back   ? help",
     .help = "How this station is set up. Only the administrator changes it.",
     .refresh = refresh,
     .answer = answer,
