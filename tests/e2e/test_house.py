@@ -28,8 +28,8 @@ def test_no_parser_and_nothing_heavy_in_the_program(build):
 
 
 @pytest.mark.parametrize("name, only", [
-    ("clinic-cage-image", ("libpng16", "libjpeg", "libseccomp", "libsodium", "libunistring", "libm.", "libc.", "libjansson", "ld-linux")),
-    ("clinic-cage-network", ("libhdf5", "libjansson", "libseccomp", "libsodium", "libunistring", "libm.", "libc.", "ld-linux")),
+    ("clinic-cage-image", ("libpng16", "libjpeg", "libsodium", "libunistring", "libm.", "libc.", "libjansson", "ld-linux")),
+    ("clinic-cage-network", ("libhdf5", "libz.", "libjansson", "libsodium", "libunistring", "libm.", "libc.", "ld-linux")),
 ])
 def test_a_cage_links_its_parser_only(build, name, only):
     wrong = [lib for lib in needed(build / "lib" / name) if not lib.startswith(only)]
@@ -55,11 +55,16 @@ def dynamic_names(path, flag):
     return {line.split()[-1].split("@")[0] for line in listed.splitlines() if line.split()[-2] in "TDBRWV"}
 
 
+def copied_names(path):
+    """Variables of libraries (stdout, COLORS) that the linker placed in the program: not names of ours."""
+    return set(re.findall(r"R_X86_64_COPY\s+\S+\s+([^\s@]+)", readelf("-r", path)))
+
+
 def test_no_library_is_given_a_function_of_ours(build):
     """The program shows its functions to its modules; a library that exports or wants one of the same name would get ours."""
     for program, loaded in [(build / "bin" / "clinic", [build / "bin" / "clinic", *(build / "lib").glob("*.so")]),
                             *[(p, [p]) for p in programs(build)[1:]]]:
-        ours = {name for name in dynamic_names(program, "--defined-only") if not name.startswith("_")}
+        ours = {name for name in dynamic_names(program, "--defined-only") if not name.startswith("_")} - copied_names(program)
         if program.name == "clinic":
             assert "err_set_at" in ours
         libraries = set()
