@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_CAP = 512 };
@@ -120,12 +119,21 @@ static enum rc index_add(struct db *db, const struct store_result *r, int64_t id
     return rc;
 }
 
+static int add_text(const char *text, size_t n, void *ctx)
+{
+    struct buf *b = ctx;
+    buf_add(b, text, n);
+    return b->failed ? -1 : 0;
+}
+
 enum rc store_result_add(struct store_tx *tx, const struct store_image *im, const struct store_result *r, int64_t by,
                          int64_t now, int64_t *image_id, int64_t *result_id, struct err *e)
 {
-    char *detail = json_dumps(r->detail, JSON_COMPACT);
-    if (!detail)
+    struct buf detail = {0};
+    if (json_dump_callback(r->detail, add_text, &detail, JSON_COMPACT | JSON_REAL_PRECISION(15))) {
+        buf_free(&detail);
         return err_set(e, ERR_MEMORY, NULL);
+    }
     bool threshold = r->threshold == r->threshold; /* NAN: none */
     enum rc rc = image_add(tx->db, im, by, now, image_id, e);
     if (!rc)
@@ -138,13 +146,13 @@ enum rc store_result_add(struct store_tx *tx, const struct store_image *im, cons
                     db_t(r->notes ? r->notes : ""), db_t(r->predicted_class), db_r(r->confidence), db_r(r->raw_score),
                     threshold ? db_r(r->threshold) : (struct db_value){0}, db_i_or_null(r->positive, -1),
                     db_t(r->model_id), db_t(r->model_version), db_t(r->model_sha256), db_r(r->processing_time),
-                    db_t(detail), db_i(now), db_i(by)),
+                    db_t(detail.data), db_i(now), db_i(by)),
             e);
     if (!rc) {
         *result_id = db_last_id(tx->db);
         rc = index_add(tx->db, r, *result_id, by, now, e);
     }
-    free(detail); /* jansson's own allocation */
+    buf_free(&detail);
     return rc;
 }
 

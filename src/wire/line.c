@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -198,18 +197,25 @@ static enum rc send_all(struct line_io *io, const char *text, size_t n, int fd, 
     return RC_OK;
 }
 
+static int add_text(const char *text, size_t n, void *ctx)
+{
+    struct buf *b = ctx;
+    buf_add(b, text, n);
+    return b->failed ? -1 : 0;
+}
+
 enum rc line_write(struct line_io *io, const json_t *o, int fd, struct err *e)
 {
-    /* 15 digits: 98.51 reads 98.51, and a float32 survives. */
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-    if (!text)
-        return err_set(e, ERR_MEMORY, NULL);
-    size_t n = strlen(text);
-    /* The line end takes the place of the terminator, so that a line is one write. */
-    text[n] = '\n';
-    enum rc rc = io->socket ? send_all(io, text, n + 1, fd, e) : fd_write_all(io->out, text, n + 1, e);
-    secret_wipe(text, n + 1);
-    free(text); /* jansson's own allocation */
+    struct buf text = {0};
+    /* 15 digits: 98.51 reads 98.51, and a float32 survives. The line end goes with it: a line is one write. */
+    bool ok = o && !json_dump_callback(o, add_text, &text, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    buf_putc(&text, '\n');
+    enum rc rc = ok ? buf_check(&text, e) : err_set(e, ERR_MEMORY, NULL);
+    if (!rc)
+        rc = io->socket ? send_all(io, text.data, text.len, fd, e) : fd_write_all(io->out, text.data, text.len, e);
+    if (text.data)
+        secret_wipe(text.data, text.len);
+    buf_free(&text);
     return rc;
 }
 
