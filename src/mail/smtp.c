@@ -9,7 +9,8 @@ struct transfer {
     const struct mail_delivery *d;
     size_t sent;
     bool handed_over; /* the last byte was given to libcurl: the final dot may be on its way */
-    char last[160];   /* the server's last line */
+    bool leaving;     /* QUIT was said: what the server answers to it tells nothing */
+    char last[160];   /* the server's last line before that */
 };
 
 static size_t give(char *to, size_t size, size_t n, void *ctx)
@@ -18,8 +19,7 @@ static size_t give(char *to, size_t size, size_t n, void *ctx)
     size_t left = t->d->n - t->sent, take = size * n < left ? size * n : left;
     memcpy(to, (const char *)t->d->message + t->sent, take);
     t->sent += take;
-    if (take == 0)
-        t->handed_over = true;
+    t->handed_over = t->sent == t->d->n; /* libcurl knows the size: it may send the dot without asking again */
     return take;
 }
 
@@ -28,7 +28,9 @@ static int hear(CURL *curl, curl_infotype type, char *data, size_t n, void *ctx)
     struct transfer *t = ctx;
     char line[sizeof t->last];
     (void)curl;
-    if (type == CURLINFO_HEADER_IN && n > 3) {
+    if (type == CURLINFO_HEADER_OUT && n >= 4 && memcmp(data, "QUIT", 4) == 0)
+        t->leaving = true;
+    if (type == CURLINFO_HEADER_IN && n > 3 && !t->leaving) {
         size_t take = n < sizeof line - 1 ? n : sizeof line - 1;
         memcpy(line, data, take);
         line[take] = 0;

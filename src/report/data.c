@@ -153,7 +153,7 @@ static int add_json(const char *bytes, size_t n, void *out)
 
 enum rc report_json(json_t *const *record, size_t n, struct buf *out, struct err *e)
 {
-    const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER;
+    const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15);
     if (n == 1) {
         json_dump_callback(record[0], add_json, out, flags);
     } else {

@@ -13,7 +13,8 @@ with --auth so is a sign-in as clinic/secretpw. FAULT_FILE is read anew for ever
   drop-before-250    the message is kept, the line is cut before the answer
   drop-at-rcpt       the line is cut at the recipient
   drop-in-data       the line is cut while the message comes in
-MAILDIR: one file a message, what came over the line with the envelope in front (X-From, X-To)."""
+MAILDIR: one file for each message that was taken, as it came over the line with the envelope in front (X-From, X-To);
+MAILDIR/seen: each that came, refused ones too."""
 import argparse
 import asyncio
 import itertools
@@ -33,7 +34,7 @@ options.add_argument("--key")
 options.add_argument("--auth", action="store_true")
 options.add_argument("--hold-s", type=float, default=30)
 asked = options.parse_args()
-asked.maildir.mkdir(exist_ok=True)
+(asked.maildir / "seen").mkdir(parents=True, exist_ok=True)
 numbers = itertools.count(1)
 
 
@@ -47,6 +48,12 @@ def fault():
 def sign_in(_server, _session, _envelope, _mechanism, data):
     right = isinstance(data, LoginPassword) and (data.login, data.password) == (b"clinic", b"secretpw")
     return AuthResult(success=right and fault() != "badauth", handled=False)
+
+
+def keep(folder, name, data):
+    part = folder / (name + ".part")
+    part.write_bytes(data)
+    part.rename(folder / name)
 
 
 class Handler:
@@ -68,16 +75,15 @@ class Handler:
 
     async def handle_DATA(self, server, _session, envelope):
         how = fault()
+        head = f"X-From: {envelope.mail_from}\r\nX-To: {', '.join(envelope.rcpt_tos)}\r\n".encode()
+        name = f"{next(numbers):06d}.{os.getpid()}.eml"
+        keep(asked.maildir / "seen", name, head + envelope.original_content)
         refused = {"451data": "451 try later", "550data": "550 not wanted here", "421": "421 shutting down"}.get(how)
         if refused:
             return refused
         if how == "slow":
             await asyncio.sleep(asked.hold_s)
-        head = f"X-From: {envelope.mail_from}\r\nX-To: {', '.join(envelope.rcpt_tos)}\r\n".encode()
-        name = f"{next(numbers):06d}.{os.getpid()}.eml"
-        part = asked.maildir / (name + ".part")
-        part.write_bytes(head + envelope.original_content)
-        part.rename(asked.maildir / name)
+        keep(asked.maildir, name, head + envelope.original_content)
         if how == "slow-drop":
             await asyncio.sleep(asked.hold_s)
         if how in ("drop-before-250", "slow-drop"):
