@@ -18,6 +18,27 @@ KEYS = {"Enter": "\r", "Tab": "\t", "Esc": "\x1b", "Space": " ", "Up": "\x1b[A",
 REPEAT = re.compile(rb"([\x20-\x7e])\x1b\[(\d+)b")
 
 
+class Terminal(pyte.Screen):
+    """pyte knows no SU and SD; xterm and curses do."""
+
+    def scroll_up(self, n=1, **_):
+        self.scroll(n or 1, self.margins.bottom if self.margins else self.lines - 1, self.index)
+
+    def scroll_down(self, n=1, **_):
+        self.scroll(n or 1, self.margins.top if self.margins else 0, self.reverse_index)
+
+    def scroll(self, n, edge, step):
+        row, self.cursor.y = self.cursor.y, edge
+        for _ in range(n):
+            step()
+        self.cursor.y = row
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
+
+
 class Screen:
     """with Screen(clinic, 80, 24) as s: s.keys("doctor", "Enter"); s.wait("Home"); assert "x" in s.text"""
 
@@ -27,8 +48,8 @@ class Screen:
         self.modes = termios.tcgetattr(slave)
         self.size(rows, cols, slave)
         self.raw = b""
-        self.terminal = pyte.Screen(cols, rows)
-        self.stream = pyte.ByteStream(self.terminal)
+        self.terminal = Terminal(cols, rows)
+        self.stream = Stream(self.terminal)
         def own_terminal():
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         self.process = subprocess.Popen([str(binary), *args], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
