@@ -24,7 +24,7 @@ struct state {
     size_t order;
     bool hidden[COLUMNS_MAX];
     int64_t asked_offset, asked_count; /* of the newest request */
-    bool filtering;
+    bool filtering, stale; /* stale: what is shown is not yet what was asked for, so nothing is done to it */
     struct form form;
     int64_t release_id;
     bool release_to;
@@ -73,6 +73,7 @@ static void refresh(struct app *a, void *state)
 
 static void ask_from_top(struct app *a, struct state *s)
 {
+    s->stale = true;
     list_go(&s->list, 0);
     ask_window(a, s, 0, 60);
 }
@@ -89,6 +90,7 @@ static void answer(struct app *a, void *state, int tag, json_t *result, int fd, 
     struct state *s = state;
     (void)fd, (void)e;
     if (tag == TAG_LIST && result) {
+        s->stale = false;
         list_take(&s->list, result, s->asked_offset);
         ask_if_wanted(a, s);
     } else if (tag == TAG_LIST) {
@@ -125,7 +127,16 @@ static void search_typed(struct app *a, void *state, const char *text)
 {
     struct state *s = state;
     str_copy(s->search, sizeof s->search, text ? text : "");
+    s->stale = true;
     app_timer(a, SEARCH_DELAY_MS);
+}
+
+static void search_done(struct app *a, void *state, const char *text)
+{
+    struct state *s = state;
+    str_copy(s->search, sizeof s->search, text ? text : "");
+    app_timer(a, -1);
+    ask_from_top(a, s);
 }
 
 static void next_order(struct app *a, struct state *s)
@@ -256,7 +267,7 @@ static bool list_act(struct app *a, struct state *s, enum action act)
 static bool can(const struct app *a, const void *state, enum action act)
 {
     const struct state *s = state;
-    bool rows = s->list.total > 0, doctor = app_role(a) == ROLE_DOCTOR;
+    bool rows = s->list.total > 0 && !s->stale, doctor = app_role(a) == ROLE_DOCTOR;
     if (s->filtering)
         return false;
     switch (act) {
@@ -313,7 +324,7 @@ static void act(struct app *a, void *state, enum action act)
         app_go(a, "result", json_pack("{s:I}", "id", (json_int_t)current_id(s)));
         break;
     case ACT_SEARCH:
-        app_prompt_live(a, "Search name or number:", s->search, search_typed, search_typed);
+        app_prompt_live(a, "Search name or number:", s->search, search_typed, search_done);
         break;
     case ACT_FILTER:
         results_filter_open(&s->form, s->filter, app_role(a));
