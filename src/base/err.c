@@ -41,7 +41,7 @@ static void record(struct err *e, const struct row *row, const char *where, cons
                    va_list args)
 {
     char line[2 * sizeof(e->msg)];
-    int n = vsnprintf(line, sizeof(line), fmt, args);
+    int n = fmt ? vsnprintf(line, sizeof(line), fmt, args) : 0;
     if (n <= 0)
         str_copy(line, sizeof(line), row->title);
     if (reason) {
