@@ -222,7 +222,7 @@ static int64_t at_most(int64_t a, int64_t b)
  * against each other, and there should be enough tiles for the workers of any machine. */
 static void conv_blocking(struct plan_conv *a)
 {
-    enum { L1 = 6144, L2 = 65536, TILES = 16, ROWS = 24 }; /* floats, tiles, fewest rows worth a tile */
+    enum { L1 = 6144, L2 = 65536, TILES = 16, ROWS = 24, TINY = 128 * 1024 }; /* floats, tiles, fewest rows worth a tile, multiply-adds */
     const int64_t kt = a->b.kt, weights = kt * a->b.n;
     int64_t block = weights <= 2 * L2 ? at_least(L1 / kt, 2 * ROWS) : at_least(L2 / kt, 4 * ROWS);
     /* Many weights and few pixels: tiles along the panels. */
@@ -235,6 +235,8 @@ static void conv_blocking(struct plan_conv *a)
     a->m_tiles = (int32_t)at_least(1, m_tiles);
     if ((int64_t)a->m_tiles * a->n_tiles < TILES / 2 && !(a->pre || a->gate))
         a->n_tiles = (int32_t)at_most(a->panels, TILES / 2 / a->m_tiles);
+    if (a->m * weights < TINY) /* less than a hand-over to other workers costs */
+        a->m_tiles = a->n_tiles = 1;
     a->block = (int32_t)((a->m + a->m_tiles - 1) / a->m_tiles);
 }
 

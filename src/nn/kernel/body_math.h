@@ -1,11 +1,11 @@
 /* Element functions on vectors. Relative error of v_exp below 2e-7 (checked in tests against double precision). */
 
-/* Cephes' expf: x = n ln2 + r, 2^n by exponent bits, polynomial of degree 5 in r. Beyond the ends: 0 and the largest power. */
-static inline vec v_exp(vec x)
+/* Cephes' expf: x = n ln2 + r, 2^n by exponent bits, polynomial of degree 5 in r. Arguments beyond the ends count as the ends. */
+static inline vec v_exp_bounded(vec x)
 {
-    const vec clamped = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));
-    vec n = v_round(v_mul(clamped, v_set(1.44269504088896341f)));
-    vec r = v_fnma(n, v_set(0.693359375f), clamped);
+    x = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));
+    vec n = v_round(v_mul(x, v_set(1.44269504088896341f)));
+    vec r = v_fnma(n, v_set(0.693359375f), x);
     r = v_fnma(n, v_set(-2.12194440e-4f), r);
     vec p = v_set(1.9875691500e-4f);
     p = v_fma(p, r, v_set(1.3981999507e-3f));
@@ -14,12 +14,27 @@ static inline vec v_exp(vec x)
     p = v_fma(p, r, v_set(1.6666665459e-1f));
     p = v_fma(p, r, v_set(5.0000001201e-1f));
     p = v_add(v_fma(p, v_mul(r, r), r), v_set(1.0f));
-    return v_less(x, v_set(-87.0f), v_zero(), v_mul(p, v_pow2(n)));
+    return v_scale(p, n);
 }
 
+static inline vec v_exp(vec x)
+{
+    return v_less(x, v_set(-87.0f), v_zero(), v_exp_bounded(x));
+}
+
+/* 1 / (1 + 2^t), t = -x log2(e): the polynomial is 2^r on [-1/2, 1/2] to 1e-7. The product is rounded once, so that the
+ * relative error grows to 1e-6 where the result is below 1e-5. */
 static inline vec v_sigmoid(vec x)
 {
-    return v_div(v_set(1.0f), v_add(v_set(1.0f), v_exp(v_sub(v_zero(), x))));
+    const vec t = v_min(v_set(126.0f), v_low_bound(v_mul(x, v_set(-1.44269504088896341f))));
+    const vec r = v_fraction(t);
+    vec p = v_set(1.3264728e-3f);
+    p = v_fma(p, r, v_set(9.6715127e-3f));
+    p = v_fma(p, r, v_set(5.5507337e-2f));
+    p = v_fma(p, r, v_set(2.4022242e-1f));
+    p = v_fma(p, r, v_set(6.9314698e-1f));
+    p = v_fma(p, r, v_set(1.0f));
+    return v_recip(v_add(v_set(1.0f), v_scale(p, v_sub(t, r))));
 }
 
 /* 1 - 2 / (exp(2|x|) + 1) with the sign of x; small arguments by the odd polynomial of Cephes' tanhf. */

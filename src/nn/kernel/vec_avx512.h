@@ -19,7 +19,14 @@ typedef __mmask16 vmask;
 #define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))   /* a*b + c */
 #define v_fnma(a, b, c) _mm512_fnmadd_ps((a), (b), (c)) /* c - a*b */
 #define v_round(a) _mm512_roundscale_ps((a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#define v_pow2(n) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23))
+/* p * 2^n */
+#define v_scale(p, n) _mm512_scalef_ps((p), (n))
+/* 1 / a for ordinary a: 14 bits and one step of Newton, error below 2^-27 before rounding */
+static inline __m512 v_recip(__m512 a)
+{
+    const __m512 r = _mm512_rcp14_ps(a);
+    return _mm512_mul_ps(r, _mm512_fnmadd_ps(a, r, _mm512_set1_ps(2.0f)));
+}
 #define v_abs(a) _mm512_abs_ps(a)
 #define v_sign(from, to) \
     _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(from), _mm512_castps_si512(to), _mm512_set1_epi32(INT32_MIN), 0xe4))
@@ -27,3 +34,6 @@ typedef __mmask16 vmask;
 #define v_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask((a), (b), _CMP_LT_OQ), (y), (x))
 #define v_total(a) _mm512_reduce_add_ps(a)
 #define v_highest(a) _mm512_reduce_max_ps(a)
+/* a - nearest whole number; v_scale takes any n, so nothing bounds it from below */
+#define v_fraction(a) _mm512_reduce_ps((a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define v_low_bound(a) (a)
