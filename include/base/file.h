@@ -26,7 +26,8 @@ enum rc schema_dir(char *dst, size_t cap, struct err *e) MUST_USE;
 
 /* Whole regular file into *out (NUL-terminated behind n), at most max bytes (ERR_FILE_SIZE). Caller frees. */
 enum rc file_read(const char *path, size_t max, char **out, size_t *n, struct err *e) MUST_USE;
-/* Temporary beside it, fsync, rename, fsync of the folder: afterwards either the old or the new content, whole. */
+/* Temporary beside it, fsync, rename, fsync of the folder: afterwards either the old or the new content, whole.
+ * ERR_FILE_KIND where a device, a pipe or a socket stands. */
 enum rc file_write_atomic(const char *path, const void *data, size_t n, unsigned mode, struct err *e) MUST_USE;
 enum rc fd_read_all(int fd, void *data, size_t n, struct err *e) MUST_USE;
 enum rc fd_write_all(int fd, const void *data, size_t n, struct err *e) MUST_USE;

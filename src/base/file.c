@@ -89,6 +89,10 @@ enum rc file_write_atomic(const char *path, const void *data, size_t n, unsigned
         str_copy(dir, sizeof(dir), ".");
     else
         str_copy(dir, (size_t)(base - path) + 1, path);
+    /* Renaming over it would put a file where a device or a pipe is: /dev/null for everybody. */
+    struct stat old;
+    if (stat(path, &old) == 0 && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode))
+        return err_set(e, ERR_FILE_KIND, "%s is not a regular file", path);
     if (!str_format(temporary, sizeof(temporary), "%s/.%s.XXXXXX", dir, base))
         return err_set(e, ERR_VALUE, "path is longer than %zu bytes", sizeof(temporary));
     int fd = mkostemp(temporary, O_CLOEXEC);

@@ -121,6 +121,16 @@ static void failed_write_keeps_the_old(void **state)
     assert_int_equal(file_write_atomic(in_folder(path, "absent/file"), "x", 1, 0600, &e), RC_FAILED);
     assert_int_equal(e.code, ERR_DISK);
     err_clear(&e);
+    /* A pipe stays a pipe; so would /dev/null. */
+    struct stat st;
+    assert_int_equal(mkfifo(in_folder(path, "pipe"), 0600), 0);
+    assert_int_equal(file_write_atomic(path, "x", 1, 0600, &e), RC_INPUT);
+    assert_int_equal(e.code, ERR_FILE_KIND);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    err_clear(&e);
+    assert_int_equal(file_write_atomic("/dev/null", "x", 1, 0600, &e), RC_INPUT);
+    err_clear(&e);
     assert_int_equal(file_write_atomic(in_folder(path, ""), "x", 1, 0600, &e), RC_INPUT);
     OK(file_write_atomic(in_folder(path, "kept"), "kept", 4, 0600, NULL));
     OK(file_read(path, 10, &data, &n, NULL));
