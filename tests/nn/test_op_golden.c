@@ -395,8 +395,31 @@ static void planned(void **state)
     }
 }
 
+/* Each allocation of each case fails once, in the generic form and as planned: an error that says so, nothing leaked. */
+static void failing_allocations(void **state)
+{
+    (void)state;
+    static float out[1 << 16];
+    for (size_t i = 0; i < ARRAY_N(cases); i++) {
+        for (int32_t isa = CASE_GENERIC; isa < NN_ISA_N; isa += (int32_t)nn_isa_best() + 1) {
+            bool done = false;
+            for (unsigned long nth = 1; !done; nth++) {
+                struct err e = {0};
+                int64_t n = ARRAY_N(out);
+                mem_fail_nth(nth);
+                enum rc rc = op_case_run(&cases[i], NULL, NULL, isa, false, out, &n, &e);
+                done = mem_fail_nth(0) < nth;
+                if (done ? rc != RC_OK || nth < 15 : rc == RC_OK || e.code != ERR_MEMORY) {
+                    fail_msg("%s: allocation %lu: rc %d, E%d %s", cases[i].name, nth, (int)rc, (int)e.code, e.msg);
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens), cmocka_unit_test(planned)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens), cmocka_unit_test(planned),
+                                       cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
