@@ -55,7 +55,8 @@ static bool hear(int fd, bool until_dot, struct buf *out)
 static void converse(struct server *s, int fd)
 {
     const char *const *answer = s->script->answer;
-    for (int step = say(fd, answer[GREET]) ? EHLO : STEP_N; step < STEP_N; step++) {
+    bool welcome = say(fd, answer[GREET]) && str_starts(answer[GREET], "220");
+    for (int step = welcome ? EHLO : STEP_N; step < STEP_N; step++) {
         struct buf line = {0};
         bool heard = hear(fd, step == DOT, step == DOT ? &s->heard : &line);
         bool left = heard && step != DOT && str_starts(line.data, "QUIT");
@@ -63,7 +64,7 @@ static void converse(struct server *s, int fd)
         buf_free(&line);
         if (left)
             (void)say(fd, "221 bye");
-        if (left || !expected || !say(fd, answer[step]))
+        if (left || !expected || !say(fd, answer[step]) || str_starts(answer[step], "421"))
             return;
     }
 }
