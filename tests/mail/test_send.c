@@ -66,6 +66,8 @@ static void converse(struct server *s, int fd)
             (void)say(fd, "221 bye");
         if (left || !expected || !say(fd, answer[step]) || str_starts(answer[step], "421"))
             return;
+        if (step == DATA && !str_starts(answer[step], "354"))
+            step = DOT; /* no message follows */
     }
 }
 
