@@ -35,7 +35,7 @@ static enum rc fail(const struct db *db, int code, const char *doing, struct err
     case SQLITE_PERM:
         return err_set(e, ERR_DISK, "%s: %s", doing, why);
     case SQLITE_IOERR:
-        return err_set(e, ERR_DISK, "%s: %s (%d)", doing, why, code);
+        return err_set(e, ERR_DISK, "%s: the disk is full or failing (%s, %d)", doing, why, code);
     case SQLITE_NOMEM:
         return err_set(e, ERR_MEMORY, NULL);
     default:

@@ -43,8 +43,10 @@ enum rc key_read(const char *home, bool make, unsigned char key[KEY_N], struct e
     char path[STORE_PATH_MAX], *text = NULL;
     size_t n = 0;
     enum rc rc = path_join(path, sizeof(path), home, "audit.key", e);
-    if (!rc && make && access(path, F_OK))
-        rc = key_make(path, e);
+    bool missing = !rc && access(path, F_OK) != 0;
+    if (missing)
+        rc = make ? key_make(path, e)
+                  : err_set(e, ERR_STORE, "%s is missing: put it back from a copy of the station", path);
     if (!rc)
         rc = file_read(path, 4096, &text, &n, e);
     bool ok = !rc && n >= 2 * (size_t)KEY_N;
@@ -80,6 +82,9 @@ enum rc store_open(const char *home, struct store **out, struct err *e)
     enum rc rc = path_join(s->path, sizeof(s->path), home, "clinic.db", e);
     if (!rc && access(s->path, F_OK))
         rc = err_set(e, ERR_STORE_MISSING, "no station in %s", home);
+    /* Even a look at a chart is recorded: without the right to write there is no station. */
+    if (!rc && access(s->path, W_OK))
+        rc = err_sys(e, ERR_DISK, errno, "the records in %s cannot be written", home);
     if (!rc)
         rc = migrate_newest(&newest, e);
     if (!rc)

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -61,7 +62,7 @@ struct work {
     int fd;
     struct station_job job;
     bool wants_job;
-    volatile bool finished;
+    atomic_bool finished;
 };
 
 static void perform(struct work *w)
