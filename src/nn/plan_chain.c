@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { SKEW = 16 }; /* floats that keep the rings of two vectors out of each other's cache sets */
+
 struct chain_args {
     const struct kern_isa *k;
     bool has_head, has_tail;
@@ -14,7 +16,8 @@ struct chain_args {
     struct kern_act act;
     int32_t strip, ring; /* output rows per tile, input rows kept */
     int32_t channels;
-    size_t line;         /* floats of a row of the ring */
+    size_t line;         /* floats of a row of the ring, of one vector of channels */
+    int64_t block;       /* floats of the ring of one vector of channels: they lie one behind the other */
     size_t middle_at, scratch_at; /* floats, in the worker's scratch */
 };
 
@@ -37,7 +40,7 @@ static void chain_head(const struct chain_args *a, const struct nn_step *s, cons
         const int64_t n = rows.to - rows.from < room ? rows.to - rows.from : room;
         const struct plan_conv_job job = {
             .x = nn_at(env, &s->in[0]), .m = {rows.from * width, (rows.from + n) * width}, .panels = {0, a->head.panels},
-            .c = scratch + (size_t)slot * a->line, .ldc = a->channels, .scratch = scratch + a->scratch_at,
+            .c = scratch + (size_t)slot * a->line, .ldc = a->k->vector, .c_step = a->block, .scratch = scratch + a->scratch_at,
         };
         plan_conv_run(&a->head, env, &job);
         rows.from += n;
@@ -61,7 +64,7 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
         env->carry[worker].tile = tile;
     }
     const float *row[KERN_TAPS_MAX], *x = nn_at(env, &s->in[0]);
-    struct kern_row j = {.row = row, .pitch = a->has_head ? a->channels : s->in[0].pitch, .in_w = ax[2].in, .out_w = ax[2].out,
+    struct kern_row j = {.row = row, .pitch = a->has_head ? a->k->vector : s->in[0].pitch, .block = a->has_head ? a->block : 0, .in_w = ax[2].in, .out_w = ax[2].out,
                          .channels = a->channels, .kh = ax[1].kernel, .kw = ax[2].kernel, .stride = ax[2].stride,
                          .dilation = ax[2].dilation, .before = ax[2].pad, .w = env->packed + a->taps, .act = a->act};
     j.out_pitch = a->has_tail ? a->channels : s->out[0].pitch;
@@ -92,14 +95,14 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
 }
 
 /* Rows per strip: enough pixels for the products to pay, few enough for the strip to stay in a core's cache. */
-static void chain_strip(struct chain_args *a)
+static void chain_strip(struct chain_args *a, size_t vectors)
 {
     enum { CACHE = 80 * 1024, PIXELS = 200, ROWS_MOST = 16 }; /* floats; pixels of a strip; rows */
     const struct op_axis *y = &a->grid.axis[1], *x = &a->grid.axis[2];
     const int32_t reach = (y->kernel - 1) * y->dilation + 1;
     int32_t rows = 1;
     for (int32_t r = 2; r <= y->out && r <= ROWS_MOST; r++) {
-        const int64_t ring = a->has_head ? (int64_t)((r - 1) * y->stride + reach) * (int64_t)a->line : 0;
+        const int64_t ring = a->has_head ? (int64_t)((r - 1) * y->stride + reach) * (int64_t)(a->line * vectors) : 0;
         const int64_t middle = a->has_tail ? (int64_t)r * x->out * a->channels : 0;
         if (ring + middle > CACHE || (int64_t)rows * x->out >= PIXELS)
             break;
@@ -134,10 +137,12 @@ static enum rc chain_prepare(struct nn_prepare *p, const struct plan_unit *u, st
         return e->rc;
     if (a->has_tail && plan_conv_init(p, u->node[d + 1], mid, a->channels, &s->out[0].shape, &a->tail, e))
         return e->rc;
-    a->line = (size_t)a->grid.axis[2].in * (size_t)a->channels;
-    chain_strip(a);
+    a->line = (size_t)a->grid.axis[2].in * (size_t)a->k->vector;
+    const size_t vectors = (size_t)((a->channels + a->k->vector - 1) / a->k->vector);
+    chain_strip(a, vectors);
+    a->block = (int64_t)((size_t)a->ring * a->line) + SKEW;
     const struct op_axis *y = &a->grid.axis[1], *x = &a->grid.axis[2];
-    a->middle_at = a->has_head ? ((size_t)a->ring * a->line + 15) / 16 * 16 : 0;
+    a->middle_at = a->has_head ? ((size_t)a->block * vectors + 15) / 16 * 16 : 0;
     a->scratch_at = a->middle_at + (a->has_tail ? ((size_t)a->strip * (size_t)x->out * (size_t)a->channels + 15) / 16 * 16 : 0);
     s->tile = chain_tile;
     s->tile_n = (y->out + a->strip - 1) / a->strip;

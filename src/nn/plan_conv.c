@@ -173,7 +173,7 @@ void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const st
     struct kern_gemm j = {
         .lda = a->lda, .m = m, .row_n = m, .taps = a->taps, .k = a->tap_k, .n = a->b.n,
         .panel = (int32_t)job->panels.from, .panel_end = (int32_t)job->panels.to, .b = env->packed + a->b.offset,
-        .c = job->c, .ldc = job->ldc, .residual = job->residual, .ldr = job->ldr, .act = a->act,
+        .c = job->c, .ldc = job->ldc, .c_step = job->c_step, .residual = job->residual, .ldr = job->ldr, .act = a->act,
     };
     if (a->pre || a->gate) {
         j.a = conv_pre(a, env, job->x + job->m.from * a->lda, job->gate, m, job->scratch);

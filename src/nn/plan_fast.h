@@ -69,7 +69,7 @@ struct plan_conv_job {
     const float *x;        /* the whole input */
     struct plan_span m, panels;
     float *c;              /* pixel m.from, channel 0 */
-    int64_t ldc;
+    int64_t ldc, c_step;   /* c_step: see kern_gemm */
     const float *residual; /* pixel m.from */
     int64_t ldr;
     const float *gate;

@@ -9,12 +9,14 @@ struct panel_job {
     const float *b;     /* this panel: bias, then k rows */
     int32_t column, wide; /* first column, columns */
     vec *spill;           /* of tiles whose activation is a call */
+    int64_t step;         /* floats between vectors of C */
     const float *ahead;   /* part of the next panel, fetched while this one is used */
 };
 
 INLINE void tile_epilogue(const int MR, const int NV, vec acc[], const struct panel_job *p, int32_t m0, float *c)
 {
     const struct kern_gemm *j = p->j;
+    const int64_t step = p->step;
     const int full = p->wide == NV * VL;
     const vmask mask = v_mask(p->wide - (NV - 1) * VL);
     if (!j->hold && j->residual) {
@@ -48,8 +50,8 @@ INLINE void tile_epilogue(const int MR, const int NV, vec acc[], const struct pa
     UNROLL for (int m = 0; m < MR; m++)
     {
         UNROLL for (int v = 0; v < NV - 1; v++)
-            v_store(c + m * j->ldc + v * VL, acc[m * NV + v]);
-        float *last = c + m * j->ldc + (NV - 1) * VL;
+            v_store(c + m * j->ldc + v * step, acc[m * NV + v]);
+        float *last = c + m * j->ldc + (NV - 1) * step;
         if (full)
             v_store(last, acc[m * NV + NV - 1]);
         else
@@ -63,14 +65,15 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
     const float *b = p->b;
     const int full = p->wide == NV * VL;
     const vmask mask = v_mask(p->wide - (NV - 1) * VL);
-    float *c = j->c + m0 * j->ldc + p->column;
+    const int64_t step = p->step;
+    float *c = j->c + m0 * j->ldc + p->column / VL * step;
     vec acc[MR_MOST * NV_MOST];
     if (j->more) {
         UNROLL for (int m = 0; m < MR; m++)
         {
             UNROLL for (int v = 0; v < NV - 1; v++)
-                acc[m * NV + v] = v_load(c + m * j->ldc + v * VL);
-            const float *last = c + m * j->ldc + (NV - 1) * VL;
+                acc[m * NV + v] = v_load(c + m * j->ldc + v * step);
+            const float *last = c + m * j->ldc + (NV - 1) * step;
             acc[m * NV + NV - 1] = full ? v_load(last) : v_load_some(last, mask);
         }
     } else {
@@ -86,7 +89,7 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
     for (int32_t t = 0; t < j->taps; t++) {
         const float *a[MR_MOST];
         UNROLL for (int m = 0; m < MR; m++)
-            a[m] = j->row ? j->row[(int64_t)t * j->row_n + m0 + m] : j->a + (m0 + m) * j->lda;
+            a[m] = j->row ? j->row[(int64_t)t * j->row_n + m0 + m] : (j->tap ? j->tap[t] : j->a) + (m0 + m) * j->lda;
         for (int64_t i = 0; i < k; i++) {
             vec w[NV_MOST];
             UNROLL for (int v = 0; v < NV; v++)
@@ -124,7 +127,7 @@ static void gemm(const struct kern_gemm *j)
     vec spill[MR_MOST * NV_MOST];
     for (int32_t i = j->panel; i < j->panel_end; i++) {
         const int32_t width = kern_panel_width(self, j->n, i), nv = width / VL;
-        struct panel_job p = {.j = j, .spill = spill, .column = kern_panel_start(self, j->n, i)};
+        struct panel_job p = {.j = j, .spill = spill, .step = j->c_step ? j->c_step : VL, .column = kern_panel_start(self, j->n, i)};
         p.wide = j->n - p.column < width ? j->n - p.column : width;
         p.b = j->b + kern_panel_offset(self, j->n, kt, i);
         const int32_t most = self->rows_max[nv], count = (j->m + most - 1) / most;

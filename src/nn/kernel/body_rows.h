@@ -4,6 +4,7 @@
 struct row_block { /* channels c .. c + VL of one row */
     const struct kern_row *j;
     int32_t c;
+    int64_t at; /* of channel c in the input */
     vmask mask; /* of the last, partial vector */
     const float *w;
     vec sum;
@@ -94,7 +95,7 @@ INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, 
     for (int32_t ky = 0; ky < j->kh; ky++, w += KW * VL) {
         if (!j->row[ky])
             continue;
-        const float *p = j->row[ky] + first * j->pitch + b->c;
+        const float *p = j->row[ky] + first * j->pitch + b->at;
         vec wv[5];
         UNROLL for (int k = 0; k < KW; k++)
             wv[k] = v_load(w + k * VL);
@@ -153,7 +154,7 @@ INLINE void dw_pair(struct row_block *b, int32_t x, const int N, const int KW, c
         upper[i] = lower[i] = bias;
     const float *w = b->w + VL;
     const int32_t first = x - j->before;
-    const int64_t at = first * j->pitch + b->c;
+    const int64_t at = first * j->pitch + b->at;
     if (j->row[0])
         dw_pair_row(b, j->row[0] + at, first, w, N, KW, PART, EDGE, 1, 0, upper, lower);
     w += KW * VL;
@@ -181,7 +182,7 @@ INLINE void dw_columns(struct row_block *b, int32_t x, const int N, const int PA
     for (int32_t ky = 0; ky < j->kh; ky++, w += j->kw * VL) {
         if (!j->row[ky])
             continue;
-        const float *line = j->row[ky] + first * j->pitch + b->c;
+        const float *line = j->row[ky] + first * j->pitch + b->at;
         for (int32_t kx = 0; kx < j->kw; kx++) {
             const vec wv = v_load(w + kx * VL);
             const float *p = line + kx * tap;
@@ -279,6 +280,7 @@ static void depthwise(const struct kern_row *j)
         for (b.c = 0; b.c < j->channels; b.c += VL, b.w += w_step) {
             const bool part = b.c + VL > j->channels;
             b.mask = part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
+            b.at = j->block ? b.c / VL * j->block : b.c;
             b.sum = v_zero();
             for (int32_t i = 0; i < n; i++) {
                 columns_fn *const *fn = j->two ? pair_fns[part][wide][cut[i].edge] : dw_fns[part][kind][cut[i].edge];

@@ -18,18 +18,20 @@ struct kern_act {
 bool kern_act_from(const struct ir_act *ir, struct kern_act *out); /* false: not among them */
 
 /* C[m][n] = act(sum over taps and k of A[tap][m][k] * B[tap*k][n] + bias[n] + R[m][n]).
- * B lies in panels of kern_panel_width() columns: bias, then one row per (tap, k). A pixel's row of A is a + m*lda (one tap), or
- * row[tap*row_n + m]. */
+ * B lies in panels of kern_panel_width() columns: bias, then one row per (tap, k). A pixel's row of A is a + m*lda (one tap),
+ * row[tap*row_n + m], or tap[tap] + m*lda. */
 struct kern_gemm {
     const float *a;
     int64_t lda;
     const float *const *row;
+    const float *const *tap;     /* or tap[t] + m*lda */
     int32_t row_n;
     int32_t m, taps, k;
     int32_t n, panel, panel_end; /* columns of the whole matrix; panels to compute */
     const float *b;              /* panel 0 */
     float *c;                    /* column 0 */
     int64_t ldc;
+    int64_t c_step;              /* floats between vectors of columns; 0: they lie together */
     const float *residual;       /* NULL: none */
     int64_t ldr;
     bool more;                   /* adds to what is in C instead of starting with the bias (k in several calls) */
@@ -42,6 +44,7 @@ struct kern_gemm {
 struct kern_row {
     const float *const *row; /* kernel_h rows of input, NULL: outside the picture */
     int64_t pitch;           /* floats between input columns */
+    int64_t block;           /* floats between vectors of input channels; 0: they lie together */
     int32_t in_w, out_w, channels;
     int32_t kh, kw, stride, dilation, before;
     const float *w;          /* depthwise: per vector of channels: bias, then kh*kw taps */
