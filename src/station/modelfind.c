@@ -108,8 +108,11 @@ enum rc model_missing(const char *model, const char *path, bool is_id, struct er
     }
     enum rc rc = names_in(dir, &names, &n, e);
     for (size_t i = 0; !rc && i < n; i++) {
+        const char *ext = path_ext(names[i]);
+        if (is_id && !str_eq_case(ext, "h5"))
+            continue; /* an id means <id>.h5 */
         if (is_id)
-            names[i][strlen(names[i]) - strlen(path_ext(names[i])) - 1] = '\0';
+            names[i][strlen(names[i]) - strlen(ext) - 1] = '\0';
         size_t d = str_distance(names[i], is_id ? model : want);
         if (d < best) {
             best = d;

@@ -185,13 +185,29 @@ enum rc golden_check(const struct passport *p, const struct nn_net *net, struct 
     return rc;
 }
 
-/* The passport's claims: that this is its file, that shapes fit, that the numbers reproduce (once per packed form). */
+/* One word for this packed form together with these golden vectors: other vectors are to be computed again. */
+static enum rc golden_word(const struct passport *p, const char *packed_name, char *dst, size_t cap, struct err *e)
+{
+    char hex[SHA256_HEX],
+        *text = json_dumps(json_object_get(p->json, "golden"), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    if (!text && p->golden_n)
+        return err_set(e, ERR_MEMORY, NULL);
+    sha256_hex(text ? text : "", text ? strlen(text) : 0, hex);
+    mem_free(text);
+    str_format(dst, cap, "%s+%.16s", packed_name, hex);
+    return RC_OK;
+}
+
+/* The passport's claims: that shapes fit, that the numbers reproduce (once per packed form and set of vectors). */
 static enum rc verify(struct network *n, struct stamp *stamp, const char *packed_name, bool *stamp_changed,
                       struct err *e)
 {
     const struct passport *p = n->own_passport;
+    char word[300];
     enum rc rc = passport_fits(p, n->info, e);
-    if (rc || stamp_verified(stamp, packed_name))
+    if (!rc)
+        rc = golden_word(p, packed_name, word, sizeof(word), e);
+    if (rc || stamp_verified(stamp, word))
         return rc;
     struct nn_pool *pool;
     int32_t cases;
@@ -203,16 +219,35 @@ static enum rc verify(struct network *n, struct stamp *stamp, const char *packed
     rc = golden_check(p, n->net, pool, &cases, &diff, e);
     nn_pool_free(pool);
     if (!rc)
-        rc = stamp_add_verified(stamp, packed_name, e);
+        rc = stamp_add_verified(stamp, word, e);
     *stamp_changed = true;
     return rc;
+}
+
+static bool passport_path(const struct network *n, char *dst, size_t cap)
+{
+    size_t stem = strlen(n->path) - strlen(path_ext(n->path));
+    return str_format(dst, cap, "%.*sjson", (int)stem, n->path);
+}
+
+/* What tells one state of the network's two files from another; false when the network is gone. */
+static bool state_of(const struct network *n, uint64_t state[2 * STAMP_FIELDS])
+{
+    char path[4096];
+    struct stat st;
+    memset(state, 0, 2 * STAMP_FIELDS * sizeof(*state));
+    if (stat(n->path, &st))
+        return false;
+    stamp_of_stat(&st, state);
+    if (passport_path(n, path, sizeof(path)) && stat(path, &st) == 0)
+        stamp_of_stat(&st, state + STAMP_FIELDS);
+    return true;
 }
 
 static enum rc load_passport(struct network *n, bool is_id, struct err *e)
 {
     char path[4096];
-    size_t stem = strlen(n->path) - strlen(path_ext(n->path));
-    if (!str_format(path, sizeof(path), "%.*sjson", (int)stem, n->path))
+    if (!passport_path(n, path, sizeof(path)))
         return err_set(e, ERR_VALUE, "path is longer than %zu bytes", sizeof(path));
     if (is_id && access(path, F_OK) == 0)
         return passport_load(path, &n->own_passport, e);
@@ -231,11 +266,10 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
     enum rc rc = station_conf(st, &conf, e);
     if (rc)
         return rc;
-    if (stat(n->path, &st_file))
+    if (!state_of(n, n->state) || stat(n->path, &st_file))
         return err_sys(e, ERR_MODEL_MISSING, errno, "Model file not found at %s", n->path);
     if (cache_dir(cache, sizeof(cache), NULL))
         cache[0] = '\0';
-    stamp_of_stat(&st_file, n->stamp);
     stamp_load(cache, n->path, &st_file, &stamp);
     memcpy(n->sha256, stamp.sha256, sizeof(n->sha256));
     rc = load_passport(n, is_id, e);
@@ -275,12 +309,8 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
 
 static bool still_there(const struct network *n)
 {
-    struct stat st;
-    uint64_t now[STAMP_FIELDS];
-    if (stat(n->path, &st))
-        return false;
-    stamp_of_stat(&st, now);
-    return memcmp(now, n->stamp, sizeof(now)) == 0;
+    uint64_t now[2 * STAMP_FIELDS];
+    return state_of(n, now) && memcmp(now, n->state, sizeof(now)) == 0;
 }
 
 static enum rc network_new(struct station *st, const char *model, const struct network_spec *spec, struct network **out,

@@ -1,5 +1,5 @@
 /* Networks of this process: id or path -> verified, packed, mapped. Entries live until the station closes, so that runs
- * may borrow them; a file that changed on disk becomes a new entry. Thread-safe. */
+ * may borrow them; a file or passport that changed on disk becomes a new entry. Thread-safe. */
 #ifndef CLINIC_STATION_NETCACHE_H
 #define CLINIC_STATION_NETCACHE_H
 
@@ -16,7 +16,8 @@ struct network {
     struct passport *own_passport;
     struct network *next;
     enum nn_isa isa;
-    uint64_t stamp[5], shape_hash;
+    uint64_t state[10]; /* of the network's file and its passport's, see stamp.h */
+    uint64_t shape_hash;
     bool first_use; /* packed or verified by this process */
 };
 struct network_spec {
@@ -28,7 +29,7 @@ struct network_spec {
 enum rc netcache_open(struct netcache **out, struct err *e) MUST_USE;
 void netcache_close(struct netcache *cache);
 /* The passport's sha256 is compared with the file's; its golden vectors are computed once per packed form and
- * remembered. ERR_MODEL_MISSING names near misses. */
+ * remembered; changed vectors are computed again. ERR_MODEL_MISSING names near misses. */
 enum rc netcache_get(struct station *st, const struct network_spec *spec, const struct network **out,
                      struct err *e) MUST_USE;
 /* Path of the file an id or path means, existing or not; *is_id tells which. */

@@ -87,11 +87,11 @@ static json_t *notes_of(const struct analysis_request *r, const struct analysis 
 {
     json_t *notes = json_array();
     const struct passport *p = net->passport;
-    char text[200];
+    char text[200], ext[20];
     if (r->name && extension_differs(r->name, a->file.format)) {
-        str_format(text, sizeof(text), "The name ends in .%.16s, the content is %s", path_ext(r->name),
-                   image_format_name(a->file.format));
-        json_array_append_new(notes, json_string(text_safe(text, sizeof(text), text, false)));
+        str_format(text, sizeof(text), "The name ends in .%s, the content is %s",
+                   text_safe(ext, sizeof(ext), path_ext(r->name), false), image_format_name(a->file.format));
+        json_array_append_new(notes, json_string(text));
     }
     if (im->orientation != 1 && !p->recipe.apply_orientation)
         json_array_append_new(notes,

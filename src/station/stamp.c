@@ -29,7 +29,7 @@ static bool stamp_path(const char *cache, const char *path, char *dst, size_t ca
     for (size_t i = 0; i < 12; i++)
         at += (size_t)(str_format(name + at, sizeof(name) - at, "%02x", hash[i]) ? 2 : 0);
     str_copy(name + at, sizeof(name) - at, ".stamp");
-    return path_join(dst, cap, cache, name, NULL) == RC_OK;
+    return *cache && path_join(dst, cap, cache, name, NULL) == RC_OK; /* never the working directory */
 }
 
 static void head(const struct stamp *s, struct buf *b)
@@ -84,22 +84,22 @@ void stamp_save(const char *cache, const char *path, const struct stamp *s)
     buf_free(&b);
 }
 
-static void line_of(const char *packed, char *dst, size_t cap)
+static void line_of(const char *what, char *dst, size_t cap)
 {
-    str_format(dst, cap, "golden %s %s\n", packed, CLINIC_VERSION);
+    str_format(dst, cap, "golden %s %s\n", what, CLINIC_VERSION);
 }
 
-bool stamp_verified(const struct stamp *s, const char *packed)
+bool stamp_verified(const struct stamp *s, const char *what)
 {
     char line[512];
-    line_of(packed, line, sizeof(line));
+    line_of(what, line, sizeof(line));
     return s->verified && strstr(s->verified, line);
 }
 
-enum rc stamp_add_verified(struct stamp *s, const char *packed, struct err *e)
+enum rc stamp_add_verified(struct stamp *s, const char *what, struct err *e)
 {
     char line[512];
-    line_of(packed, line, sizeof(line));
+    line_of(what, line, sizeof(line));
     char *all = mem_printf(e, "%s%s", s->verified ? s->verified : "", line);
     if (!all)
         return RC_FAILED;

@@ -256,6 +256,10 @@ def test_wrong_extension_is_read_and_noted(clinic, tree, tmp_path):
     shutil.copy(tree / "samples" / "chest-normal-2.png", odd)
     o = clinic("predict", odd, "--json", expect=0).json
     assert any(".txt" in n and "png" in n for n in o["notes"])
+    foreign = tmp_path / ("film.x" + 12 * "é") # longer than what is shown of it
+    shutil.copy(odd, foreign)
+    o = clinic("predict", foreign, "--json", expect=0).json
+    assert "The name ends in .x" + 9 * "é" + ", the content is png" in o["notes"]
     renamed = tmp_path / "film.jpg"
     shutil.copy(odd, renamed)
     assert clinic("predict", renamed, "--json", expect=0).json["image"]["format"] == "png"
