@@ -24,7 +24,7 @@ struct item {
 struct batch {
     struct cli *c;
     struct item *item;
-    size_t n, cap, next, printed, begun, failed;
+    size_t n, cap, next, printed, failed; /* next: as many were begun, and all of those end */
     bool many, stop, tty;
     int32_t jobs;
     int64_t start_ns;
@@ -55,6 +55,8 @@ static int by_path(const void *a, const void *b)
 static enum rc add_folder(struct batch *b, const char *dir, int depth, struct err *e)
 {
     DIR *d = opendir(dir);
+    if (!d && depth > 0)
+        return batch_add(b, dir, e); /* fails in its turn, by name; the other folders go on */
     if (!d)
         return err_sys(e, ERR_FILE_OPEN, errno, "Cannot read folder %.150s", dir);
     enum rc rc = RC_OK;
@@ -235,17 +237,6 @@ static void run_batch(struct batch *b)
     batch_worker(b);
     for (int32_t i = 0; i < started; i++)
         pthread_join(thread[i], NULL);
-    /* After a stop, files that other workers finished may stand behind one that was never begun. */
-    size_t kept = 0;
-    for (size_t i = 0; i < b->next; i++)
-        kept += b->item[i].done;
-    b->begun = kept;
-    for (size_t i = b->printed; i < b->n; i++) {
-        if (b->item[i].done) {
-            b->printed = i;
-            flush_ready(b);
-        }
-    }
 }
 
 static enum rc batch_summary(const struct batch *b)
@@ -253,7 +244,7 @@ static enum rc batch_summary(const struct batch *b)
     double seconds = clock_ms_since(b->start_ns) / 1e3;
     if (!b->c->quiet)
         fprintf(stderr, "%s%zu of %zu pictures analysed, %zu failed, %.1f a second\n", b->tty ? "\r\033[K" : "",
-                b->begun - b->failed, b->n, b->failed, seconds > 0 ? (double)b->begun / seconds : 0.0);
+                b->next - b->failed, b->n, b->failed, seconds > 0 ? (double)b->next / seconds : 0.0);
     return b->failed ? RC_INPUT : RC_OK;
 }
 
