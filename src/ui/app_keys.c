@@ -35,8 +35,7 @@ static const struct screen_row *nth_tab(const struct app *a, int number)
 
 const char *app_action_help(const struct app *a, enum action act, char *dst, size_t cap)
 {
-    const struct screen_row *tab =
-        act >= ACT_TAB_1 && act <= ACT_TAB_9 ? nth_tab(a, (int)(act - ACT_TAB_1) + 1) : NULL;
+    const struct screen_row *tab = act >= ACT_TAB_1 && act <= ACT_TAB_9 ? nth_tab(a, (int)(act - ACT_TAB_1) + 1) : NULL;
     str_format(dst, cap, "%s%s", tab ? "Go to " : actions[act].help, tab ? tab->title : "");
     return dst;
 }

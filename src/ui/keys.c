@@ -117,7 +117,8 @@ static size_t foreign_sequence(const struct keys *k)
         return k->len >= 3 ? 3 : 0;
     if (k->data[1] != '[')
         return 0;
-    for (size_t i = 2; i < k->len; i++)
+    /* "Esc [ [ A": the Linux console's F-keys have a second bracket */
+    for (size_t i = k->len > 2 && k->data[2] == '[' ? 3 : 2; i < k->len; i++)
         if (k->data[i] >= 0x40 && k->data[i] <= 0x7e)
             return i + 1;
     return k->len >= 64 ? k->len : 0; /* nobody sends such: not a sequence */

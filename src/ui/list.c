@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include <string.h>
 
-enum { NARROW_COLS = 100, SMALL_COLS = 60, WINDOW_MIN = 60, WINDOW_MAX = 200 };
+enum { NARROW_COLS = 100, SMALL_COLS = 60, WINDOW_MAX = 500, SHOWN_MAX = 100 };
 
 void list_fini(struct list *l)
 {
@@ -64,34 +64,30 @@ void list_move(struct list *l, int64_t delta)
     list_go(l, l->cursor + delta);
 }
 
-/* Lists are asked for by page number: the page size is chosen so that one page holds the rows in sight about in its
- * middle. */
+/* Lists are asked for by page number: the smallest page size of which one page holds the rows in sight, a screen of rows on
+ * both sides, and some slack, so that moving on asks seldom. */
 static void window_around(const struct list *l, int64_t shown, int64_t *offset, int64_t *count)
 {
-    int64_t best = INT64_MAX;
-    for (int64_t size = WINDOW_MIN < 2 * shown ? 2 * shown : WINDOW_MIN; size <= WINDOW_MAX; size++) {
-        int64_t inside = l->top % size, middle = (size - shown) / 2;
-        int64_t off = inside > middle ? inside - middle : l->top < size ? 0 : middle - inside;
-        if (inside + shown <= size && off < best) {
-            best = off;
-            *count = size;
-            *offset = l->top - inside;
-        }
+    int64_t most = (WINDOW_MAX - 100 - 3 * shown) / 4, slack = 2 * shown < most ? 2 * shown : most;
+    for (int64_t size = 3 * shown + 3 * slack; size <= WINDOW_MAX; size++) {
+        int64_t inside = l->top % size;
+        *count = size;
+        *offset = l->top - inside;
+        if ((inside >= shown + slack || *offset == 0) && inside + 2 * shown + slack <= size)
+            return;
     }
 }
 
 bool list_wants(const struct list *l, int64_t *offset, int64_t *count)
 {
     int64_t shown = l->page_rows > 0 ? l->page_rows : 1;
-    if (shown > WINDOW_MAX / 2)
-        shown = WINDOW_MAX / 2;
+    if (shown > SHOWN_MAX)
+        shown = SHOWN_MAX;
     int64_t first = l->top > shown ? l->top - shown : 0, last = l->top + 2 * shown - 1;
     if (last >= l->total)
         last = l->total - 1;
     if (l->total == 0 || (list_at(l, first) && list_at(l, last)))
         return false;
-    *offset = 0;
-    *count = WINDOW_MAX;
     window_around(l, shown, offset, count);
     return *offset != l->offset || *offset + *count > l->offset + loaded(l);
 }
@@ -174,7 +170,9 @@ void list_draw(const struct list *l, const struct pane *p, const struct list_col
             continue;
         bool tight = (int)strlen(columns[i].title) + 2 > width && width > 0;
         str_format(title, sizeof title, "%s%s%s", columns[i].title, i != sorted || tight ? "" : " ",
-                   i != sorted ? "" : descending ? "v" : "^");
+                   i != sorted  ? ""
+                   : descending ? "v"
+                                : "^");
         pane_field(p, 0, col, width, STYLE_TITLE, title);
         col += width + 1;
     }

@@ -192,8 +192,8 @@ static enum rc set_raw(struct terminal *t, struct err *e)
     return RC_OK;
 }
 
-/* The size comes from the terminal, not from whatever LINES and COLUMNS say; terminfo may know none (linux), and then curses
- * asks the environment. */
+/* The size comes from the terminal, not from whatever LINES and COLUMNS say; terminfo may know none (linux), and then
+ * curses asks the environment. */
 static SCREEN *newterm_sized(struct terminal *t, const char *name, int rows, int cols)
 {
     char text[2][16];

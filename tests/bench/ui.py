@@ -103,11 +103,11 @@ def echo(s, key, limit=1.0):
 
 def echo_while_analysing(clinic, table):
     """A batch runs; the cursor of the picker moves up and down."""
-    with make_screen(clinic, "xterm-256color", {"NO_COLOR": "1"}) as s:
+    with make_screen(clinic, "xterm-256color", {"NO_COLOR": "1"}, cwd=clinic.home / "batch") as s:
         s.sign_in("doctor").keys("2").wait("Model:").keys("*", "a")
         times = []
         while "Ctrl-C stops" in s.text or len(times) < 20:
-            times.append(echo(s, "\x1b[B" if len(times) % 2 else "\x1b[A"))
+            times.append(echo(s, "\x1b[A" if len(times) % 2 else "\x1b[B"))
             if len(times) > 400:
                 break
         times.sort()
@@ -187,8 +187,11 @@ def main():
         clinic("init", "--demo", expect=0)
         (home / "xrays").mkdir()
         (home / "big").mkdir()
+        (home / "batch").mkdir()
         for sample in sorted((ROOT / "samples").glob("*.[jp]*g")):
             (home / "xrays" / sample.name).write_bytes(sample.read_bytes())
+            for copy in range(5):
+                (home / "batch" / f"{copy}-{sample.name}").write_bytes(sample.read_bytes())
         big_picture(home / "big" / "large.jpg")
         for term in ("vt100", "xterm-256color"):
             for old in (home / "xrays").glob("result-*"):

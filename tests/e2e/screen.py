@@ -14,7 +14,7 @@ import pyte
 
 KEYS = {"Enter": "\r", "Tab": "\t", "Esc": "\x1b", "Space": " ", "Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C",
         "Left": "\x1b[D", "PgDn": "\x1b[6~", "PgUp": "\x1b[5~", "Home": "\x1b[H", "End": "\x1b[F", "BackTab": "\x1b[Z",
-        "F1": "\x1bOP", "Backspace": "\x7f"} | {f"Ctrl-{c}": chr(ord(c) & 31) for c in "ABCDEFGHKLNPQUWXY"}
+        "F1": "\x1bOP", "F2": "\x1bOQ", "F3": "\x1bOR", "Backspace": "\x7f"} | {f"Ctrl-{c}": chr(ord(c) & 31) for c in "ABCDEFGHKLNPQUWXY"}
 REPEAT = re.compile(rb"([\x20-\x7e])\x1b\[(\d+)b")
 
 

@@ -27,7 +27,8 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
     struct pane outer = pane_sub(body, (body->rows - rows) / 2, (body->cols - cols) / 2, rows, cols);
     struct pane box = pane_box(&outer, "Before you start", STYLE_TEXT);
     int top = body->rows >= 12 ? 1 : 0;
-    struct pane text = pane_sub(&box, top, box.cols > 50 ? 2 : 1, box.rows - 1 - top, box.cols - (box.cols > 50 ? 4 : 2));
+    struct pane text =
+        pane_sub(&box, top, box.cols > 50 ? 2 : 1, box.rows - 1 - top, box.cols - (box.cols > 50 ? 4 : 2));
     pane_wrap(&text, 0, STYLE_TEXT, s->text);
     pane_text(&box, box.rows - 1, text.col - box.col, STYLE_KEY,
               box.cols > 50 ? "y  I have read and understood this      q  leave" : "y  read, understood    q  leave");
