@@ -1,10 +1,13 @@
 /* Element functions on vectors. Relative error of v_exp below 2e-7 (checked in tests against double precision). */
 
+/* Adding it leaves the nearest whole number in the low bits of the sum. */
+static const float ROUNDER = 12582912.0f;
+
 /* Cephes' expf: x = n ln2 + r, 2^n by exponent bits, polynomial of degree 5 in r. Arguments beyond the ends count as the ends. */
 static inline vec v_exp_bounded(vec x)
 {
     x = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));
-    vec n = v_round(v_mul(x, v_set(1.44269504088896341f)));
+    const vec z = v_fma(x, v_set(1.44269504088896341f), v_set(ROUNDER)), n = v_sub(z, v_set(ROUNDER));
     vec r = v_fnma(n, v_set(0.693359375f), x);
     r = v_fnma(n, v_set(-2.12194440e-4f), r);
     vec p = v_set(1.9875691500e-4f);
@@ -14,7 +17,7 @@ static inline vec v_exp_bounded(vec x)
     p = v_fma(p, r, v_set(1.6666665459e-1f));
     p = v_fma(p, r, v_set(5.0000001201e-1f));
     p = v_add(v_fma(p, v_mul(r, r), r), v_set(1.0f));
-    return v_scale(p, n);
+    return v_scale(p, z);
 }
 
 static inline vec v_exp(vec x)
@@ -26,15 +29,15 @@ static inline vec v_exp(vec x)
  * relative error grows to 1e-6 where the result is below 1e-5. */
 static inline vec v_sigmoid(vec x)
 {
-    const vec t = v_min(v_set(126.0f), v_low_bound(v_mul(x, v_set(-1.44269504088896341f))));
-    const vec r = v_fraction(t);
+    const vec t = v_min(v_set(126.0f), v_max(v_set(-126.0f), v_mul(x, v_set(-1.44269504088896341f))));
+    const vec z = v_add(t, v_set(ROUNDER)), r = v_sub(t, v_sub(z, v_set(ROUNDER)));
     vec p = v_set(1.3264728e-3f);
     p = v_fma(p, r, v_set(9.6715127e-3f));
     p = v_fma(p, r, v_set(5.5507337e-2f));
     p = v_fma(p, r, v_set(2.4022242e-1f));
     p = v_fma(p, r, v_set(6.9314698e-1f));
     p = v_fma(p, r, v_set(1.0f));
-    return v_recip(v_add(v_set(1.0f), v_scale(p, v_sub(t, r))));
+    return v_recip(v_add(v_set(1.0f), v_scale(p, z)));
 }
 
 /* 1 - 2 / (exp(2|x|) + 1) with the sign of x; small arguments by the odd polynomial of Cephes' tanhf. */

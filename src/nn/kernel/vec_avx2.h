@@ -33,13 +33,10 @@ static inline float v_highest(__m256 a)
 #define v_max(a, b) _mm256_max_ps((a), (b))
 #define v_fma(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define v_fnma(a, b, c) _mm256_fnmadd_ps((a), (b), (c))
-#define v_round(a) _mm256_round_ps((a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-/* p * 2^n */
-#define v_scale(p, n) \
-    _mm256_mul_ps((p), _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23)))
 #define v_recip(a) _mm256_div_ps(_mm256_set1_ps(1.0f), (a))
 #define v_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), (a))
 #define v_sign(from, to) _mm256_or_ps(_mm256_and_ps((from), _mm256_set1_ps(-0.0f)), v_abs(to))
 #define v_less(a, b, x, y) _mm256_blendv_ps((y), (x), _mm256_cmp_ps((a), (b), _CMP_LT_OQ))
-#define v_fraction(a) _mm256_sub_ps((a), v_round(a)) /* a - nearest whole number */
-#define v_low_bound(a) _mm256_max_ps(_mm256_set1_ps(-126.0f), (a)) /* what v_scale can take */
+/* p * 2^n; z = n + 1.5 * 2^23, so that its low bits are n */
+#define v_scale(p, z) \
+    _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(z), 23)))

@@ -18,9 +18,6 @@ typedef __mmask16 vmask;
 #define v_max(a, b) _mm512_max_ps((a), (b))
 #define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))   /* a*b + c */
 #define v_fnma(a, b, c) _mm512_fnmadd_ps((a), (b), (c)) /* c - a*b */
-#define v_round(a) _mm512_roundscale_ps((a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-/* p * 2^n */
-#define v_scale(p, n) _mm512_scalef_ps((p), (n))
 /* 1 / a for ordinary a: 14 bits and one step of Newton, error below 2^-27 before rounding */
 static inline __m512 v_recip(__m512 a)
 {
@@ -34,6 +31,6 @@ static inline __m512 v_recip(__m512 a)
 #define v_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask((a), (b), _CMP_LT_OQ), (y), (x))
 #define v_total(a) _mm512_reduce_add_ps(a)
 #define v_highest(a) _mm512_reduce_max_ps(a)
-/* a - nearest whole number; v_scale takes any n, so nothing bounds it from below */
-#define v_fraction(a) _mm512_reduce_ps((a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#define v_low_bound(a) (a)
+/* p * 2^n; z = n + 1.5 * 2^23, so that its low bits are n */
+#define v_scale(p, z) \
+    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(z), 23)))
