@@ -3,8 +3,6 @@
  * the last part may be missing. Rows that two strips share are kept from one to the next while the same worker computes both. */
 #include "nn/plan_fast.h"
 
-#include <stdlib.h>
-
 enum { SKEW = 16 }; /* floats that keep the rings of two vectors out of each other's cache sets */
 
 struct chain_args {
@@ -195,9 +193,6 @@ static bool worth_head(const struct nn_plan *plan, const struct ir_node *dw)
 enum rc plan_chains(struct nn_plan *plan, struct err *e)
 {
     const struct ir_graph *g = &plan->g;
-    const char *off = getenv("NN_CHAIN");
-    if (off && *off == '0')
-        return RC_OK;
     int32_t *uses = mem_zalloc((size_t)g->tensor_n, sizeof(*uses), e), *maker = mem_zalloc((size_t)g->tensor_n, sizeof(*maker), e);
     int32_t *reader = mem_zalloc((size_t)g->tensor_n, sizeof(*reader), e);
     enum rc rc = uses && maker && reader ? RC_OK : RC_FAILED;

@@ -167,6 +167,40 @@ static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const
     }
 }
 
+/* Narrow windows: inside a row of the picture the windows of neighbouring pixels lie a constant step apart, so one pointer per
+ * line of the window is enough; what touches an edge goes through the table. */
+static void conv_narrow(const struct plan_conv *a, const struct nn_env *env, const struct plan_conv_job *job, struct kern_gemm *j)
+{
+    const struct op_axis *ax = a->grid.axis;
+    const float *tap[KERN_TAPS_MAX], **row = job->scratch;
+    const int32_t in_from = (ax[2].pad + ax[2].stride - 1) / ax[2].stride, reach = ax[2].in + ax[2].pad - ax[2].kernel;
+    const int32_t in_to = reach < 0 ? 0 : reach / ax[2].stride + 1;
+    for (int64_t at = job->m.from, to; at < job->m.to; at = to) {
+        const struct op_row r = op_grid_row(&a->grid, at / ax[2].out);
+        const int32_t x = (int32_t)(at % ax[2].out);
+        const int64_t line_end = at - x + ax[2].out;
+        bool inside = x >= in_from && x < in_to && a->taps <= KERN_TAPS_MAX;
+        for (int32_t t = 0; inside && t < a->taps; t++) {
+            const int32_t iz = op_axis_at(&ax[0], r.o[0], t / ax[1].kernel), iy = op_axis_at(&ax[1], r.o[1], t % ax[1].kernel);
+            inside = iz >= 0 && iy >= 0;
+            if (inside)
+                tap[t] = job->x + (((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in + x * ax[2].stride - ax[2].pad) * a->pitch;
+        }
+        to = inside ? at - x + in_to : x < in_from ? at - x + in_from : line_end;
+        to = to < line_end ? to : line_end;
+        to = to < job->m.to ? to : job->m.to;
+        j->m = j->row_n = (int32_t)(to - at);
+        j->row = inside ? NULL : row;
+        j->tap = inside ? tap : NULL;
+        j->lda = ax[2].stride * a->pitch;
+        j->c = job->c + (at - job->m.from) * job->ldc;
+        j->residual = job->residual ? job->residual + (at - job->m.from) * job->ldr : NULL;
+        if (!inside)
+            conv_rows(a, env, job->x, (struct plan_span){at, to}, row, (float *)(void *)(row + (int64_t)a->taps * j->m));
+        a->k->gemm(j);
+    }
+}
+
 void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const struct plan_conv_job *job)
 {
     const int32_t m = (int32_t)(job->m.to - job->m.from);
@@ -175,6 +209,10 @@ void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const st
         .panel = (int32_t)job->panels.from, .panel_end = (int32_t)job->panels.to, .b = env->packed + a->b.offset,
         .c = job->c, .ldc = job->ldc, .c_step = job->c_step, .residual = job->residual, .ldr = job->ldr, .act = a->act,
     };
+    if (a->edges) {
+        conv_narrow(a, env, job, &j);
+        return;
+    }
     if (a->pre || a->gate) {
         j.a = conv_pre(a, env, job->x + job->m.from * a->lda, job->gate, m, job->scratch);
         j.lda = a->b.kt;
@@ -183,7 +221,7 @@ void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const st
     } else {
         const float **row = job->scratch;
         j.row = row;
-        conv_rows(a, env, job->x, job->m, row, (float *)(void *)(row + (int64_t)a->taps * m));
+        conv_rows(a, env, job->x, job->m, row, NULL);
     }
     a->k->gemm(&j);
 }

@@ -3,8 +3,6 @@
  * channels at a time, so that the planes of results stay near. */
 #include "nn/plan_fast.h"
 
-#include <stdlib.h>
-
 enum { PLANES = 36, SKEW = 16 }; /* floats between planes that keep them out of each other's cache sets */
 
 struct wino_args {
@@ -192,9 +190,6 @@ bool plan_is_winograd(const struct nn_plan *plan, int32_t node)
     enum { PATCHES = 12, CHANNELS = 24 };
     const struct ir_node *n = &plan->g.node[node];
     const struct plan_fuse *f = &plan->fuse[node];
-    const char *off = getenv("NN_WINO");
-    if (off && *off == '0')
-        return false;
     if (n->op != IR_CONV || !plan_takes(plan, node) || f->pre_affine || f->gate || n->u.conv.w.spatial != 2)
         return false;
     const struct ir_window *w = &n->u.conv.w;
