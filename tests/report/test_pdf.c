@@ -9,6 +9,13 @@
 
 #include <cmocka.h>
 
+/* The libraries keep fonts they have looked at until the process ends. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig\n";
+}
+
 static bool holds(const struct buf *b, const char *words)
 {
     return memmem(b->data, b->len, words, strlen(words)) != NULL;
