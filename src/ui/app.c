@@ -1,6 +1,7 @@
 /* The loop, the stack of screens, messages. */
 #include "base/secret.h"
 #include "ui/app_priv.h"
+#include "ui/plain.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -422,6 +423,8 @@ static enum rc start(struct app *a, struct err *e)
 
 enum rc ui_run(struct wire *w, const struct conf *c, const struct ui_options *o, struct err *e)
 {
+    if (o->plain)
+        return plain_run(w, c, o, e);
     struct app *a = mem_zalloc(1, sizeof *a, e);
     if (!a)
         return RC_FAILED;
