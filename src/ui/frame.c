@@ -150,7 +150,10 @@ static void draw_keys(struct app *a, const struct pane *p)
                 col += draw_key(p, col, room, act);
     if (col == none) { /* a form: letters are typed */
         pane_field(p, 0, col, p->cols - col, STYLE_TEXT,
-                   row->keys_help ? row->keys_help : "Enter next   Tab field   Esc leave   F1 help");
+                   p->cols < 60 && row->key ? "Enter  Tab  Esc leave  F1 help"
+                   : row->keys_help         ? row->keys_help
+                   : row->key               ? "Enter next   Tab field   Esc leave   F1 help"
+                                            : "q back   : actions   ? help");
         return;
     }
     pane_right(p, 0, STYLE_TEXT, tail);

@@ -87,7 +87,8 @@ def walk(home, role, size, tmp_path):
     shutil.copytree(home, copy)
     clinic = Clinic(copy, clock=CLOCK)
     taken = {}
-    with Screen(clinic, BINARY, cols, rows, cwd=copy / "xrays") as s:
+    # the take-back is offered on every picture after the e-mail, however slow the machine
+    with Screen(clinic, BINARY, cols, rows, cwd=copy / "xrays", env={"CLINIC_MAIL_DELAY_S": "3600"}) as s:
         s.wait("Password").settle()
         if role:
             s.keys(role, "Enter", f"demo-{role}", "Enter").wait("Before you start")

@@ -398,13 +398,14 @@ static bool can(const struct app *a, const void *state, enum action act)
     case ACT_MARK:
     case ACT_MARK_INVERT:
     case ACT_MARK_NONE:
-    case ACT_PANE:
-    case ACT_PANE_BACK:
     case ACT_ANALYSE:
     case ACT_MODEL:
     case ACT_SEARCH:
     case ACT_HIDDEN:
         return true;
+    case ACT_PANE:
+    case ACT_PANE_BACK:
+        return app_view(a)->cols < NARROW_COLS;
     case ACT_PATIENT:
     case ACT_WALK_IN:
         return app_role(a) == ROLE_DOCTOR;
@@ -505,6 +506,7 @@ static void draw_picture(const struct state *s, const struct pane *outer)
     preview_status(&s->preview, status, sizeof status);
     if (s->preview.used_rows)
         pane_text(&box, box.rows - 1, 1, STYLE_DIM, status);
+    pane_cursor(&box, 0, 0, false); /* where one pane is shown at a time; else the picker takes it */
 }
 
 static void draw_model_line(const struct state *s, const struct pane *body)
@@ -514,8 +516,11 @@ static void draw_model_line(const struct state *s, const struct pane *body)
     json_t *m;
     json_array_foreach(s->models, i, m) if (!s->model[0] && json_is_true(json_object_get(m, "default"))) model =
         json_string_value(json_object_get(m, "id"));
-    pane_printf(body, body->rows - 1, 1, STYLE_TEXT, "Model: %s (%zu installed, m to change)%s%s", model,
-                json_array_size(s->models), s->walk_in[0] ? "   Walk-in: " : "", s->walk_in);
+    if (body->cols < NARROW_COLS)
+        pane_printf(body, body->rows - 1, 1, STYLE_TEXT, "Model: %s%s%s", model, s->walk_in[0] ? "  " : "", s->walk_in);
+    else
+        pane_printf(body, body->rows - 1, 1, STYLE_TEXT, "Model: %s (%zu installed, m to change)%s%s", model,
+                    json_array_size(s->models), s->walk_in[0] ? "   Walk-in: " : "", s->walk_in);
 }
 
 static void draw(const void *state, const struct view *v, const struct pane *body)
@@ -529,6 +534,7 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
     if (p.part[PART_RESULT].rows) {
         struct pane box = pane_box(&p.part[PART_RESULT], s->result ? s->analysed : "Result", STYLE_TEXT);
         result_card_draw(s->result, &box);
+        pane_cursor(&box, 0, 0, false);
     }
     if (p.part[PART_PICKER].rows) {
         picker_title(&s->picker, title, sizeof title);
@@ -555,7 +561,7 @@ const struct screen_row screen_analyse = {
     .roles = WHO_CLINICAL,
     .tab = 2,
     .state_bytes = sizeof(struct state),
-    .bar = {ACT_ANALYSE, ACT_SAVE, ACT_EMAIL, ACT_SEARCH, ACT_MARK, ACT_MODEL, ACT_ZOOM_IN, ACT_INVERT, ACT_WINDOW},
+    .bar = {ACT_ANALYSE, ACT_PANE, ACT_SAVE, ACT_EMAIL, ACT_SEARCH, ACT_MARK, ACT_MODEL, ACT_ZOOM_IN, ACT_INVERT, ACT_WINDOW},
     .help = "Put the cursor on a picture and press a. Space marks several for a batch. Enter opens a folder. A pasted "
             "path opens its file.",
     .open = open_screen,

@@ -83,13 +83,16 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
     (void)v;
     draw_figures(s, &head);
     draw_outbox(s, &outbox);
+    if (s->stats && !json_object_get(s->stats, "recent"))
+        return;
     int rows = (int)s->recent.total + 3 < body->rows - 4 ? (int)s->recent.total + 3 : body->rows - 4;
     if (rows < 5)
         rows = 5;
     struct pane outer = pane_sub(body, 3, 0, rows, body->cols), box = pane_box(&outer, "Latest results", STYLE_TEXT);
     list_draw(&s->recent, &box, result_columns, result_columns_n, -1, false, true);
     struct pane note = pane_sub(body, body->rows - 1, 0, 1, body->cols);
-    pane_text(&note, 0, 0, STYLE_DIM, "Advice, not a diagnosis: a qualified person decides.");
+    pane_text(&note, 0, 0, STYLE_DIM,
+              body->cols < 54 ? "Advice, not a diagnosis." : "Advice, not a diagnosis: a qualified person decides.");
 }
 
 static bool can(const struct app *a, const void *state, enum action act)

@@ -307,7 +307,7 @@ const struct screen_row screen_result = {
     .title = "Result",
     .roles = WHO_READERS,
     .state_bytes = sizeof(struct state),
-    .bar = {ACT_SAVE, ACT_EMAIL, ACT_REVIEW, ACT_RELEASE, ACT_ATTACH, ACT_VOID},
+    .bar = {ACT_PANE, ACT_SAVE, ACT_EMAIL, ACT_REVIEW, ACT_RELEASE, ACT_ATTACH, ACT_VOID},
     .help = "Everything about one result. Up and Down scroll the text; on a narrow screen Tab changes to the picture. "
             "s saves it as a file, e sends it.",
     .open = open_screen,

@@ -64,11 +64,11 @@ static void state_text(json_t *row, char *dst, size_t cap)
 }
 
 const struct list_column result_columns[] = {
-    {"Id", 6, 6, id_text, NULL, 6},
+    {"Id", 6, 6, id_text, NULL, -1},
     {"When", 16, 16, result_when, NULL, -1},
     {"Patient", 0, 0, patient_text, NULL, 0},
     {"Model", 18, -1, model_text, NULL, -1},
-    {"Class", 18, 14, result_class_text, result_class_style, 9},
+    {"Class", 18, 14, result_class_text, result_class_style, 14},
     {"Conf", 5, 5, confidence_text, NULL, 5},
     {"St", 3, 3, state_text, NULL, -1},
 };

@@ -125,7 +125,8 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
         edit_draw(&s->form.field[i].edit, &box, row + i, 14, box.cols - 17, s->form.focus == i, i == 1);
     }
     draw_buttons(s, &box, row + (rows >= 11 ? 3 : 2));
-    struct pane note = pane_sub(&box, row + (rows >= 11 ? 5 : 3), 2, 3, box.cols - 4);
+    int under = row + (rows >= 11 ? 5 : 3);
+    struct pane note = pane_sub(&box, under, 2, box.rows - under, box.cols - 4);
     pane_wrap(&note, 0, STYLE_TEXT, advice);
     (void)v;
     if (s->demo && body->rows >= rows + 3) {
