@@ -99,7 +99,7 @@ enum rc handout_pictures(struct op_call *c, struct handout *h, int32_t side_max_
 
 enum rc handout_pdf(struct op_call *c, const struct handout *h, const char *passphrase, struct buf *out, struct err *e)
 {
-    const struct image **picture = mem_zalloc(h->n, sizeof(*picture), e);
+    const struct image **picture = mem_zalloc(h->n, sizeof(const struct image *), e);
     if (!picture)
         return RC_FAILED;
     for (size_t i = 0; h->picture && i < h->n; i++)

@@ -65,7 +65,7 @@ enum rc op_results_save(struct op_call *c, struct err *e)
     if (!rc)
         rc = handout_read(c, tx, &id, 1, &h, e);
     rc = call_end(c, tx, rc, NULL, subject, report_format_ext(format), e);
-    if (!rc)
+    if (!rc && h.record)
         rc = make_one(c, &h, format, passphrase, sizeof(passphrase), &file, e);
     if (!rc) {
         handout_name(&h, report_format_ext(format), name, sizeof(name));
