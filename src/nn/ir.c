@@ -139,8 +139,6 @@ enum rc ir_write_graph(const struct ir_graph *g, int fd, uint64_t max_bytes, int
     return rc;
 }
 
-enum rc ir_check_graph(const struct ir_graph *g, struct err *e) MUST_USE; /* ir_check.c */
-
 static enum rc header_check(const struct ir_header *h, uint64_t size, struct err *e)
 {
     if (memcmp(h->magic, ir_magic, sizeof(ir_magic)) != 0 || h->format != IR_FORMAT ||

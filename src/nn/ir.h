@@ -103,7 +103,11 @@ struct ir_rnn {
  * or [units]; then h (, c) when states. w0 kernel [F, G*units], w1 recurrent [units, G*units], w2 bias ([G*units], GRU reset_after
  * [2, G*units]). Gate order as Keras: LSTM i f c o; GRU z r h. A masked step keeps the state and repeats the previous output
  * (zero_masked: outputs 0). */
-struct ir_conv_rnn { struct ir_window w; int32_t filters, reverse, sequences, has_bias; struct ir_act act, gate; };
+struct ir_conv_rnn {
+    struct ir_window w;
+    int32_t filters, reverse, sequences, states, has_bias, has_initial, has_mask, zero_masked; /* as ir_rnn */
+    struct ir_act act, gate;
+};
 /* ConvLSTM1D/2D/3D: in x [T, spatial.., C]; w0 [k.., C, 4F], w1 [k.., F, 4F] (recurrent: SAME, stride 1), w2 [4F]; gates i f c o. */
 struct ir_reduce_attr { int32_t kind, axes_mask, keep_dims; };     /* REDUCE */
 struct ir_crop_center { int32_t height, width, keras3; };          /* CenterCrop: resizes (smart_resize) when the input is smaller */
@@ -181,6 +185,8 @@ enum rc ir_write_graph(const struct ir_graph *g, int fd, uint64_t max_bytes, int
 struct ir_map { void *base; size_t bytes; const float *weights; };
 enum rc ir_read(int fd, struct ir_graph *g, struct ir_map *map, struct err *e) MUST_USE;
 void ir_unmap(struct ir_map *map);
+enum rc ir_check_graph(const struct ir_graph *g, struct err *e) MUST_USE; /* what ir_read checks behind the header */
+bool ir_counts_fit(const struct ir_node *n); /* inputs, outputs and weights within the row of ir_ops.def; op is one */
 
 /* Checks the attributes and counts of one node, then infers its shapes: in/out shapes by value; free dims propagate as -1. Checks weights against shapes
  * (MODEL_SHAPE "shape of 'conv1/kernel' is [3,3,3,16], expected [3,3,4,16]"). Implemented per operation in nn/op/. */

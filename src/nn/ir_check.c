@@ -7,16 +7,21 @@
 
 #include <string.h>
 
-enum rc ir_check_graph(const struct ir_graph *g, struct err *e) MUST_USE;
-
 struct arity {
-    int32_t in_min, in_max, out_max, w_min, w_max;
+    int32_t in_min, in_max, out_max, w_min, w_max; /* in_max -1: any */
 };
 static const struct arity arity[IR_OP_N] = {
 #define IR_OP(id, name, attr, in_min, in_max, out_max, w_min, w_max) {in_min, in_max, out_max, w_min, w_max},
 #include "nn/ir_ops.def"
 #undef IR_OP
 };
+
+bool ir_counts_fit(const struct ir_node *n)
+{
+    const struct arity *a = &arity[n->op];
+    return n->in_n >= a->in_min && (a->in_max < 0 || n->in_n <= a->in_max) && n->out_n >= 1 && n->out_n <= a->out_max &&
+           n->w_n >= a->w_min && n->w_n <= a->w_max;
+}
 
 static bool shape_ok(const struct ir_shape *s, bool free_allowed, int64_t *elements)
 {
@@ -85,9 +90,7 @@ static enum rc node_check(const struct ir_graph *g, int32_t at, bool *made, stru
     const struct ir_node *n = &g->node[at];
     if (n->op < 0 || n->op >= IR_OP_N)
         return err_set(e, ERR_INTERNAL, "neutral network: node %d has operation %d", at, n->op);
-    const struct arity *a = &arity[n->op];
-    if (n->in_n < a->in_min || (a->in_max >= 0 && n->in_n > a->in_max) || n->out_n < 1 || n->out_n > a->out_max ||
-        n->w_n < a->w_min || n->w_n > a->w_max || !slice_ok(g, n->in, n->in_n) || !slice_ok(g, n->out, n->out_n) ||
+    if (!ir_counts_fit(n) || !slice_ok(g, n->in, n->in_n) || !slice_ok(g, n->out, n->out_n) ||
         !slice_ok(g, n->w, n->w_n) || n->layer < 0 || n->layer >= g->layer_n)
         return err_set(e, ERR_INTERNAL, "neutral network: node %d (%s) is malformed", at,
                        ir_op_name((enum ir_op)n->op));

@@ -8,24 +8,13 @@ const struct nn_op nn_ops[IR_OP_N] = {
 #undef IR_OP
 };
 
-static const struct counts {
-    int32_t in_min, in_max, out_max, w_min, w_max; /* in_max -1: any */
-} limits[IR_OP_N] = {
-#define IR_OP(id, name, attr, in_min, in_max, out_max, w_min, w_max)                                                   \
-    [IR_##id] = {in_min, in_max, out_max, w_min, w_max},
-#include "nn/ir_ops.def"
-#undef IR_OP
-};
-
 enum rc ir_infer_node(const struct ir_graph *g, const struct ir_node *n, const struct ir_shape *in,
                       struct ir_shape *out, struct err *e)
 {
     if (n->op < 0 || n->op >= IR_OP_N) {
         return err_set(e, ERR_MODEL_CONFIG, "operation %d is unknown", (int)n->op);
     }
-    const struct counts *c = &limits[n->op];
-    if (n->in_n < c->in_min || (c->in_max >= 0 && n->in_n > c->in_max) || n->out_n < 1 || n->out_n > c->out_max ||
-        n->w_n < c->w_min || n->w_n > c->w_max) {
+    if (!ir_counts_fit(n)) {
         return op_fail(g, n, e, ERR_MODEL_CONFIG, "%s with %d inputs, %d outputs and %d weights",
                        ir_op_name((enum ir_op)n->op), (int)n->in_n, (int)n->out_n, (int)n->w_n);
     }
