@@ -24,6 +24,8 @@ enum rc intake_open(const char *path, uint64_t max_bytes, struct intake_file *ou
 enum rc intake_from_fd(int fd, uint64_t max_bytes, struct intake_file *out, struct err *e) MUST_USE;
 void intake_close(struct intake_file *f);
 
+/* The name's extension is a usual one of the format. */
+bool intake_extension_fits(const char *name, enum image_format format);
 /* Not an image by magic: ERR_FILE_TYPE "Invalid file type. Please upload a PNG, JPG, or JPEG image." */
 enum rc intake_require_image(const struct intake_file *f, struct err *e) MUST_USE;
 

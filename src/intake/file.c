@@ -119,7 +119,7 @@ done:
     return rc;
 }
 
-static bool extension_fits(const char *path, enum image_format format)
+bool intake_extension_fits(const char *path, enum image_format format)
 {
     static const struct {
         enum image_format format;
@@ -185,7 +185,7 @@ enum rc intake_open(const char *path, uint64_t max_bytes, struct intake_file *ou
 {
     enum rc rc = open_and_take(path, ERR_FILE_OPEN, max_bytes, out, e);
     if (rc == RC_OK && out->format != IMAGE_UNKNOWN) {
-        out->extension_differs = !extension_fits(path, out->format);
+        out->extension_differs = !intake_extension_fits(path, out->format);
     }
     return rc;
 }

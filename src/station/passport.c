@@ -299,26 +299,18 @@ static json_t *assumed_json(const struct nn_info *info, const char *id, const ch
                   sha256, "classes", classes, "preprocessing", "colour", in->dim[2] == 1 ? "grey" : "rgb",
                   "orientation", "ignored", "aspect", "stretch", "resize", "pil-bilinear", "width", (int)in->dim[1],
                   "height", (int)in->dim[0], "scale", 1.0 / 255.0, "offset", 0.0);
-    if (o && class_n == 2 && shape_is_one(&info->output[0])) {
+    if (o && class_n == 2 && shape_elements(&info->output[0]) == 1) {
         json_object_set_new(o, "positive_class", json_string("class_1"));
         json_object_set_new(o, "operating_points", json_pack("[{s:s s:f}]", "name", "assumed", "threshold", 0.5));
     }
     return o;
 }
 
-bool shape_is_one(const struct nn_shape *s)
+size_t shape_elements(const struct nn_shape *s)
 {
+    size_t n = 1;
     for (int32_t i = 0; i < s->rank; i++)
-        if (s->dim[i] != 1)
-            return false;
-    return true;
-}
-
-static int64_t elements(const struct nn_shape *s)
-{
-    int64_t n = 1;
-    for (int32_t i = 0; i < s->rank; i++)
-        n *= s->dim[i];
+        n *= (size_t)s->dim[i];
     return n;
 }
 
@@ -327,13 +319,13 @@ enum rc passport_assume(const struct nn_info *info, const char *id, const char *
 {
     *out = NULL;
     const struct nn_shape *in = &info->input[0];
-    int64_t out_n = elements(&info->output[0]);
+    size_t out_n = shape_elements(&info->output[0]);
     if (info->input_n != 1 || in->rank != 3 || (in->dim[2] != 1 && in->dim[2] != 3) || in->dim[0] > 4096 ||
         in->dim[1] > 4096)
         return err_set(e, ERR_MODEL_INPUT, "%.100s does not take one picture (height x width x 1 or 3) as its input",
                        id);
     if (out_n < 1 || out_n > PASSPORT_CLASSES_MAX)
-        return err_set(e, ERR_MODEL_INPUT, "%.100s answers %lld values, not classes", id, (long long)out_n);
+        return err_set(e, ERR_MODEL_INPUT, "%.100s answers %zu values, not classes", id, out_n);
     json_t *o = assumed_json(info, id, sha256, out_n == 1 ? 2 : (int32_t)out_n);
     if (!o)
         return err_set(e, ERR_MEMORY, NULL);
@@ -351,15 +343,15 @@ enum rc passport_fits(const struct passport *p, const struct nn_info *info, stru
         in->dim[2] != r->channels)
         return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s prepares %dx%dx%d, the network takes another input",
                        p->id, r->height_px, r->width_px, r->channels);
-    int64_t n = elements(&info->output[0]);
+    size_t n = shape_elements(&info->output[0]);
     bool one = n == 1 && p->class_n == 2 && p->positive >= 0;
-    if (!one && n != p->class_n)
-        return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s names %d classes, the network answers %lld values",
-                       p->id, p->class_n, (long long)n);
+    if (!one && n != (size_t)p->class_n)
+        return err_set(e, ERR_MODEL_PASSPORT, "passport of %.60s names %d classes, the network answers %zu values",
+                       p->id, p->class_n, n);
     for (int32_t i = 0; i < p->golden_n; i++)
-        if ((int64_t)json_array_size(p->golden[i].output) != n)
-            return err_set(e, ERR_MODEL_PASSPORT, "golden vector %d of %.60s has %zu values, the network answers %lld",
-                           i, p->id, json_array_size(p->golden[i].output), (long long)n);
+        if (json_array_size(p->golden[i].output) != n)
+            return err_set(e, ERR_MODEL_PASSPORT, "golden vector %d of %.60s has %zu values, the network answers %zu",
+                           i, p->id, json_array_size(p->golden[i].output), n);
     return RC_OK;
 }
 

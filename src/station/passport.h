@@ -45,7 +45,7 @@ enum rc passport_assume(const struct nn_info *info, const char *id, const char *
                         struct err *e) MUST_USE;
 /* ERR_MODEL_PASSPORT unless input and output of the network are those the passport describes. */
 enum rc passport_fits(const struct passport *p, const struct nn_info *info, struct err *e) MUST_USE;
-bool shape_is_one(const struct nn_shape *s);                                               /* a single value */
+size_t shape_elements(const struct nn_shape *s);                                           /* without free dims */
 void passport_free(struct passport *p);                                                    /* NULL fine */
 int32_t passport_class_find(const struct passport *p, const char *name, bool ignore_case); /* -1: none */
 /* Sentences of advice for a class, in `language` or English; a new reference to an array, never NULL but for memory. */

@@ -66,14 +66,6 @@ static enum rc read_picture(const struct conf *conf, struct worker *w, const str
     return rc ? rc : intake_decode(w->cage, &a->file, cancel_of(r->job), im, e);
 }
 
-static bool extension_differs(const char *name, enum image_format f)
-{
-    const char *ext = path_ext(name);
-    if (!*ext)
-        return false;
-    return f == IMAGE_PNG ? !str_eq_case(ext, "png") : !str_eq_case(ext, "jpg") && !str_eq_case(ext, "jpeg");
-}
-
 static bool sums_to_one(const float *out, size_t n)
 {
     double sum = 0;
@@ -88,7 +80,7 @@ static json_t *notes_of(const struct analysis_request *r, const struct analysis 
     json_t *notes = json_array();
     const struct passport *p = net->passport;
     char text[200], ext[20];
-    if (r->name && extension_differs(r->name, a->file.format)) {
+    if (r->name && *path_ext(r->name) && !intake_extension_fits(r->name, a->file.format)) {
         str_format(text, sizeof(text), "The name ends in .%s, the content is %s",
                    text_safe(ext, sizeof(ext), path_ext(r->name), false), image_format_name(a->file.format));
         json_array_append_new(notes, json_string(text));

@@ -22,14 +22,6 @@ int32_t worker_threads(const struct conf *c, int64_t asked)
     return (int32_t)(asked > 64 ? 64 : asked);
 }
 
-size_t shape_elements(const struct nn_shape *s)
-{
-    size_t n = 1;
-    for (int32_t i = 0; i < s->rank; i++)
-        n *= (size_t)s->dim[i];
-    return n;
-}
-
 void worker_unbind(struct worker *w)
 {
     nn_run_free(w->run);

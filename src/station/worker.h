@@ -30,6 +30,5 @@ enum rc worker_forward(struct worker *w, const volatile bool *cancel, struct err
 /* 0: setting `threads`, and 0 there: the processors this process may use, at most 8. */
 int32_t worker_threads(const struct conf *c, int64_t asked);
 int32_t processors(void);
-size_t shape_elements(const struct nn_shape *s);
 
 #endif
