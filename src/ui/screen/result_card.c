@@ -62,7 +62,8 @@ void result_card_draw(json_t *record, const struct pane *p)
     pane_bar(p, row, 1, p->cols - 9, confidence / 100, STYLE_TITLE);
     pane_printf(p, row++, p->cols - 7, STYLE_TITLE, "%4.1f %%", confidence);
     pane_printf(p, row++, 1, STYLE_TEXT, "score %.3f", json_number_value(json_object_get(result, "raw_score")));
-    pane_printf(p, row++, 1, STYLE_TEXT, "threshold %.3f", json_number_value(json_object_get(result, "threshold")));
+    if (json_is_number(json_object_get(result, "threshold"))) /* networks without a positive class have none */
+        pane_printf(p, row++, 1, STYLE_TEXT, "threshold %.3f", json_number_value(json_object_get(result, "threshold")));
     if (json_object_size(scores) > 2)
         row = draw_scores(scores, p, p->rows > 12 ? row + 1 : row);
     row += p->rows > 12 ? 1 : 0;
