@@ -10,7 +10,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDARY:
+.PRECIOUS: $(BUILD)/obj/%.o
 MAKEFLAGS += --no-builtin-rules
 # V=1 shows the commands, otherwise one short line each.
 V ?= 0
