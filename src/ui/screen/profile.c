@@ -51,6 +51,7 @@ static void answer(struct app *a, void *state, int tag, json_t *result, int fd, 
                 (long long)json_integer_value(json_object_get(result, "sessions_ended")));
     else
         app_say(a, STYLE_TEXT, "The profile is saved");
+    app_draft_drop(a);
     to_view(s);
     refresh(a, s);
 }
@@ -108,6 +109,7 @@ static bool key(struct app *a, void *state, uint32_t key)
     case FORM_UNUSED:
         return key >= ' ' && key < KEYS_BASE;
     case FORM_CANCEL:
+        app_draft_drop(a); /* a lock may have kept one */
         to_view(s);
         break;
     case FORM_SUBMIT:
