@@ -1,5 +1,5 @@
-/* Running a plan. All workers walk through the steps together: the last one to finish a step does the bookkeeping and the
- * steps that have a single tile, then opens the next step for all. Tiles are shared out in equal parts; who is done
+/* Running a plan. All workers walk through the steps together: the last one to finish a step does the bookkeeping and
+ * the steps that have a single tile, then opens the next step for all. Tiles are shared out in equal parts; who is done
  * takes over tiles of the others. Which worker computes a tile does not change its result. */
 #include "base/file.h"
 #include "nn/net.h"
@@ -66,7 +66,8 @@ enum rc nn_run_new(const struct nn_net *net, struct nn_pool *pool, struct nn_run
         nn_run_free(run);
         return RC_FAILED;
     }
-    run->env = (struct nn_env){.arena = run->arena, .packed = net->packed, .scratch = run->scratch, .carry = run->carry};
+    run->env =
+        (struct nn_env){.arena = run->arena, .packed = net->packed, .scratch = run->scratch, .carry = run->carry};
     *out = run;
     return RC_OK;
 }
@@ -154,7 +155,8 @@ static void forward_worker(void *ctx, int32_t worker)
     }
 }
 
-enum rc nn_forward(struct nn_run *run, const float *const *in, float *const *out, const volatile bool *cancel, struct err *e)
+enum rc nn_forward(struct nn_run *run, const float *const *in, float *const *out, const volatile bool *cancel,
+                   struct err *e)
 {
     run->env.input = in;
     run->env.output = out;

@@ -34,12 +34,14 @@ static enum rc graph_copy(const struct ir_graph *g, struct ir_graph *to, struct 
 }
 
 /* Concrete shape of input i: what the build asks for where the network leaves dims free. */
-static enum rc input_shape(const struct ir_graph *g, int32_t i, const struct nn_build *b, struct ir_shape *out, struct err *e)
+static enum rc input_shape(const struct ir_graph *g, int32_t i, const struct nn_build *b, struct ir_shape *out,
+                           struct err *e)
 {
     *out = g->tensor[g->input[i]];
     const struct nn_shape *want = i < b->input_shape_n ? &b->input_shape[i] : NULL;
     if (want && want->rank != out->rank)
-        return err_set(e, ERR_MODEL_INPUT, "input %d has %d dimensions, expected %d", (int)i + 1, (int)want->rank, (int)out->rank);
+        return err_set(e, ERR_MODEL_INPUT, "input %d has %d dimensions, expected %d", (int)i + 1, (int)want->rank,
+                       (int)out->rank);
     for (int32_t k = 0; k < out->rank; k++) {
         if (want && want->dim[k] > 0 && out->dim[k] > 0 && want->dim[k] != out->dim[k])
             return err_set(e, ERR_MODEL_INPUT, "dimension %d of input %d is %d, expected %d", (int)k + 1, (int)i + 1,
@@ -69,7 +71,8 @@ enum rc nn_net_make(struct nn_net *net, struct ir_graph *g, const struct nn_buil
     if (!nn_isa_usable(b->isa))
         return err_set(e, ERR_VALUE, "this processor cannot run %s", nn_isa_name(b->isa));
     if (b->input_shape_n && b->input_shape_n != g->input_n)
-        return err_set(e, ERR_MODEL_INPUT, "%d inputs given, the network has %d", (int)b->input_shape_n, (int)g->input_n);
+        return err_set(e, ERR_MODEL_INPUT, "%d inputs given, the network has %d", (int)b->input_shape_n,
+                       (int)g->input_n);
     struct ir_shape *shape = mem_zalloc((size_t)g->input_n, sizeof(*shape), e);
     enum rc rc = shape ? RC_OK : RC_FAILED;
     for (int32_t i = 0; !rc && i < g->input_n; i++)
@@ -102,7 +105,8 @@ static double dims(const struct ir_shape *s, int32_t from, int32_t to)
 
 static double rnn_macs(const struct ir_graph *g, const struct ir_node *n)
 {
-    const struct ir_shape *x = &g->tensor[plan_in(g, n, 0)], *k = &plan_weight(g, n, 0)->shape, *r = &plan_weight(g, n, 1)->shape;
+    const struct ir_shape *x = &g->tensor[plan_in(g, n, 0)], *k = &plan_weight(g, n, 0)->shape,
+                          *r = &plan_weight(g, n, 1)->shape;
     return dims(x, 0, x->rank - 1) * (dims(k, 0, k->rank) + dims(r, 0, r->rank));
 }
 
@@ -112,16 +116,28 @@ double plan_node_macs(const struct ir_graph *g, const struct ir_node *n)
     const struct ir_shape *w = n->w_n ? &plan_weight(g, n, 0)->shape : NULL;
     double all = dims(out, 0, out->rank), last = out->rank ? out->dim[out->rank - 1] : 1;
     switch (n->op) {
-    case IR_CONV: return all / last * dims(w, 0, w->rank);
-    case IR_DWCONV: return all / last * dims(w, 0, w->rank);
-    case IR_CONV_TRANSPOSE: return dims(in, 0, in->rank - 1) * dims(w, 0, w->rank);
-    case IR_LOCAL: return dims(w, 0, w->rank);
-    case IR_DENSE: return all / last * dims(w, 0, w->rank);
-    case IR_RNN: return rnn_macs(g, n);
-    case IR_CONV_RNN: return dims(in, 0, in->rank - 1) * (dims(w, 0, w->rank) + (n->w_n > 1 ? dims(&plan_weight(g, n, 1)->shape, 0, plan_weight(g, n, 1)->shape.rank) : 0));
-    case IR_MATMUL: return all * (n->u.matmul.transpose_a ? in->dim[in->rank - 2] : in->dim[in->rank - 1]);
-    case IR_DOT: return all * in->dim[n->u.dot.axis_a];
-    default: return 0;
+    case IR_CONV:
+        return all / last * dims(w, 0, w->rank);
+    case IR_DWCONV:
+        return all / last * dims(w, 0, w->rank);
+    case IR_CONV_TRANSPOSE:
+        return dims(in, 0, in->rank - 1) * dims(w, 0, w->rank);
+    case IR_LOCAL:
+        return dims(w, 0, w->rank);
+    case IR_DENSE:
+        return all / last * dims(w, 0, w->rank);
+    case IR_RNN:
+        return rnn_macs(g, n);
+    case IR_CONV_RNN:
+        return dims(in, 0, in->rank - 1) *
+               (dims(w, 0, w->rank) +
+                (n->w_n > 1 ? dims(&plan_weight(g, n, 1)->shape, 0, plan_weight(g, n, 1)->shape.rank) : 0));
+    case IR_MATMUL:
+        return all * (n->u.matmul.transpose_a ? in->dim[in->rank - 2] : in->dim[in->rank - 1]);
+    case IR_DOT:
+        return all * in->dim[n->u.dot.axis_a];
+    default:
+        return 0;
     }
 }
 
@@ -212,11 +228,23 @@ enum rc nn_net_describe(struct nn_net *net, const struct nn_shape *declared, str
     if (!shape || !name || !layer || !step || !text)
         return RC_FAILED;
     net->info = (struct nn_info){
-        .input_n = g->input_n, .output_n = g->output_n, .layer_n = g->layer_n, .step_n = net->plan.step_n,
-        .input = shape, .input_declared = shape + in, .output = shape + 2 * in, .input_name = name, .output_name = name + in,
-        .layer = layer, .step = step, .keras_version = ir_text(g, g->keras_version), .isa = net->plan.isa,
-        .arena_bytes = (size_t)net->plan.arena_n * sizeof(float), .packed_bytes = (size_t)net->plan.packed_n * sizeof(float),
-        .last_is_sigmoid = output_is(g, IR_FN_SIGMOID), .last_is_softmax = output_is(g, -1),
+        .input_n = g->input_n,
+        .output_n = g->output_n,
+        .layer_n = g->layer_n,
+        .step_n = net->plan.step_n,
+        .input = shape,
+        .input_declared = shape + in,
+        .output = shape + 2 * in,
+        .input_name = name,
+        .output_name = name + in,
+        .layer = layer,
+        .step = step,
+        .keras_version = ir_text(g, g->keras_version),
+        .isa = net->plan.isa,
+        .arena_bytes = (size_t)net->plan.arena_n * sizeof(float),
+        .packed_bytes = (size_t)net->plan.packed_n * sizeof(float),
+        .last_is_sigmoid = output_is(g, IR_FN_SIGMOID),
+        .last_is_softmax = output_is(g, -1),
     };
     for (size_t i = 0; i < in; i++) {
         shape_to_door(&g->tensor[g->input[i]], &shape[i]);

@@ -7,12 +7,12 @@
 enum { NN_PACK_FORMAT = 4 }; /* raised whenever a kernel's weight order or a pass changes */
 
 struct nn_net {
-    struct ir_graph g;    /* as imported, shapes inferred; names live in its text */
+    struct ir_graph g; /* as imported, shapes inferred; names live in its text */
     struct nn_plan plan;
     const float *packed;
-    void *map;            /* of a packed file, or NULL */
+    void *map; /* of a packed file, or NULL */
     size_t map_bytes;
-    float *owned;         /* packed area without a file */
+    float *owned; /* packed area without a file */
     struct nn_info info;
     void *info_memory[6];
 };

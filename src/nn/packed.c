@@ -1,6 +1,6 @@
-/* The packed file: one header page, the graph (arrays as they are in memory), then page-aligned weights in the order the
- * kernels read them. Written and read on one machine: host byte order. The graph part carries a hash; the weights are
- * complete because the file gets its name only after fsync. */
+/* The packed file: one header page, the graph (arrays as they are in memory), then page-aligned weights in the order
+ * the kernels read them. Written and read on one machine: host byte order. The graph part carries a hash; the weights
+ * are complete because the file gets its name only after fsync. */
 #include "base/secret.h"
 #include "base/text.h"
 #include "nn/net.h"
@@ -63,7 +63,8 @@ void nn_packed_name(char *dst, size_t cap, const char *sha256, const struct nn_b
         blake2b(h, b->input_shape, (size_t)b->input_shape_n * sizeof(*b->input_shape), NULL, 0);
         snprintf(shape, sizeof(shape), "-%02x%02x%02x%02x", h[0], h[1], h[2], h[3]);
     }
-    str_format(dst, cap, "%s-%s%s-%d%s.nn", sha256, nn_isa_name(b->isa), b->plain ? "-plain" : "", (int)NN_PACK_FORMAT, shape);
+    str_format(dst, cap, "%s-%s%s-%d%s.nn", sha256, nn_isa_name(b->isa), b->plain ? "-plain" : "", (int)NN_PACK_FORMAT,
+               shape);
 }
 
 /* ---- writing ---- */
@@ -91,11 +92,22 @@ static enum rc graph_bytes(struct ir_graph *g, struct nn_shape *declared, unsign
 static struct header header_of(const struct ir_graph *g, const struct nn_build *b, size_t graph_n, int64_t weights_n)
 {
     struct header h = {
-        .format = NN_PACK_FORMAT, .node_bytes = (int32_t)sizeof(struct ir_node), .isa = (int32_t)b->isa, .plain = b->plain,
-        .tensor_n = g->tensor_n, .node_n = g->node_n, .weight_n = g->weight_n, .layer_n = g->layer_n,
-        .index_n = g->index_n, .text_n = g->text_n, .input_n = g->input_n, .output_n = g->output_n,
-        .keras_version = g->keras_version, .producer = g->producer,
-        .graph_bytes = (int64_t)graph_n, .weights_n = weights_n,
+        .format = NN_PACK_FORMAT,
+        .node_bytes = (int32_t)sizeof(struct ir_node),
+        .isa = (int32_t)b->isa,
+        .plain = b->plain,
+        .tensor_n = g->tensor_n,
+        .node_n = g->node_n,
+        .weight_n = g->weight_n,
+        .layer_n = g->layer_n,
+        .index_n = g->index_n,
+        .text_n = g->text_n,
+        .input_n = g->input_n,
+        .output_n = g->output_n,
+        .keras_version = g->keras_version,
+        .producer = g->producer,
+        .graph_bytes = (int64_t)graph_n,
+        .weights_n = weights_n,
     };
     memcpy(h.magic, magic, sizeof(h.magic));
     h.weights_at = (int64_t)whole(PAGE + graph_n, PAGE);
@@ -104,8 +116,8 @@ static struct header header_of(const struct ir_graph *g, const struct nn_build *
 }
 
 /* Reserves the whole file first, so that a full disk is an error here and not a signal while weights are stored. */
-static enum rc packed_write(int fd, struct nn_net *net, const struct ir_map *raw, const unsigned char *graph, struct header *h,
-                            struct err *e)
+static enum rc packed_write(int fd, struct nn_net *net, const struct ir_map *raw, const unsigned char *graph,
+                            struct header *h, struct err *e)
 {
     int failed = posix_fallocate(fd, 0, (off_t)h->file_bytes);
     if (failed)
@@ -245,9 +257,16 @@ static enum rc graph_load(const unsigned char *map, struct ir_graph *g, struct n
     blake2b(hash, map + PAGE, (size_t)h.graph_bytes, NULL, 0);
     if (memcmp(hash, h.hash, sizeof(hash)))
         return err_set(e, ERR_NOT_FOUND, "packed network is damaged");
-    *g = (struct ir_graph){.tensor_n = h.tensor_n, .node_n = h.node_n, .weight_n = h.weight_n, .layer_n = h.layer_n,
-                           .index_n = h.index_n, .text_n = h.text_n, .input_n = h.input_n, .output_n = h.output_n,
-                           .keras_version = h.keras_version, .producer = h.producer};
+    *g = (struct ir_graph){.tensor_n = h.tensor_n,
+                           .node_n = h.node_n,
+                           .weight_n = h.weight_n,
+                           .layer_n = h.layer_n,
+                           .index_n = h.index_n,
+                           .text_n = h.text_n,
+                           .input_n = h.input_n,
+                           .output_n = h.output_n,
+                           .keras_version = h.keras_version,
+                           .producer = h.producer};
     struct part part[PARTS];
     parts_of(g, declared, part);
     size_t at = 0;

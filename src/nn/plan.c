@@ -53,8 +53,8 @@ enum rc nn_want_scratch(struct nn_prepare *p, size_t bytes, struct err *e)
     return RC_OK;
 }
 
-enum rc nn_pack(struct nn_prepare *p, const struct ir_node *n, size_t count, nn_fill_fn *fill, const void *ctx, int64_t *offset,
-                struct err *e)
+enum rc nn_pack(struct nn_prepare *p, const struct ir_node *n, size_t count, nn_fill_fn *fill, const void *ctx,
+                int64_t *offset, struct err *e)
 {
     const struct ir_graph *g = &p->plan->g;
     const float *weight[WEIGHTS_OF_NODE_MAX] = {NULL};
@@ -202,7 +202,8 @@ enum rc nn_plan_fill(struct nn_plan *plan, const float *raw, float *dst, struct 
     if (prepare_all(plan, raw, dst, e))
         return e->rc;
     if (counted != plan->packed_n)
-        return err_set(e, ERR_INTERNAL, "packing wrote %lld floats, %lld were counted", (long long)plan->packed_n, (long long)counted);
+        return err_set(e, ERR_INTERNAL, "packing wrote %lld floats, %lld were counted", (long long)plan->packed_n,
+                       (long long)counted);
     return RC_OK;
 }
 

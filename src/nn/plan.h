@@ -1,22 +1,23 @@
 /* From a graph to a list of steps. The planner works on a private copy of the graph: passes fold nodes into others
- * (plan_pass*.c), what is left becomes units (plan_unit.c), tensors get places (plan_place.c), units prepare their steps.
- * Everything is a pure function of graph, instruction set and build flags: the same when packing and when opening. */
+ * (plan_pass*.c), what is left becomes units (plan_unit.c), tensors get places (plan_place.c), units prepare their
+ * steps. Everything is a pure function of graph, instruction set and build flags: the same when packing and when
+ * opening. */
 #ifndef CLINIC_NN_PLAN_H
 #define CLINIC_NN_PLAN_H
 
 #include "nn.h"
 #include "nn/step.h"
 
-/* What passes folded into a node. Weights follow those of the operation itself, in the order of the members here; inputs
- * follow the first one. y = act((conv(pre(x) * gate) + bias) * scale + shift + residual) */
+/* What passes folded into a node. Weights follow those of the operation itself, in the order of the members here;
+ * inputs follow the first one. y = act((conv(pre(x) * gate) + bias) * scale + shift + residual) */
 struct plan_fuse {
-    bool affine;       /* weights scale [C], shift [C] of the result */
-    bool pre_affine;   /* weights scale [K], shift [K] of the input channels */
-    bool pre_relu;     /* max(0, .) of the input after pre_affine */
-    bool residual;     /* input: a tensor of the result's shape */
-    bool gate;         /* input: a tensor [K] that multiplies the input channels (squeeze-and-excite) */
-    bool from_zero;    /* POOL: nothing in the input is negative, zeros around it count as the lowest value */
-    int32_t into;      /* the node this one was folded into, or -1 */
+    bool affine;        /* weights scale [C], shift [C] of the result */
+    bool pre_affine;    /* weights scale [K], shift [K] of the input channels */
+    bool pre_relu;      /* max(0, .) of the input after pre_affine */
+    bool residual;      /* input: a tensor of the result's shape */
+    bool gate;          /* input: a tensor [K] that multiplies the input channels (squeeze-and-excite) */
+    bool from_zero;     /* POOL: nothing in the input is negative, zeros around it count as the lowest value */
+    int32_t into;       /* the node this one was folded into, or -1 */
     int32_t prev, next; /* neighbours in a chain computed as one step, or -1 */
 };
 
@@ -30,19 +31,19 @@ struct plan_row {
 
 enum { PLAN_UNIT_NODES = 8 };
 struct plan_unit {
-    const struct plan_row *row; /* NULL: the operation's generic form */
+    const struct plan_row *row;            /* NULL: the operation's generic form */
     int32_t node[PLAN_UNIT_NODES], node_n; /* the last one makes the result */
-    int32_t in, in_n, out, out_n; /* slices of plan->link: tensor numbers */
+    int32_t in, in_n, out, out_n;          /* slices of plan->link: tensor numbers */
 };
 
-struct plan_place {  /* of a tensor */
-    int32_t root;    /* tensor that owns the storage; itself unless an alias */
-    int64_t shift;   /* floats into the root */
-    int32_t pitch;   /* 0: dense */
+struct plan_place {       /* of a tensor */
+    int32_t root;         /* tensor that owns the storage; itself unless an alias */
+    int64_t shift;        /* floats into the root */
+    int32_t pitch;        /* 0: dense */
     int32_t place, index; /* of the root */
-    int64_t offset;  /* of the root, floats */
-    int64_t size;    /* of the root, floats */
-    int32_t first, last; /* of the root: units that make and last use it; first -1: not stored */
+    int64_t offset;       /* of the root, floats */
+    int64_t size;         /* of the root, floats */
+    int32_t first, last;  /* of the root: units that make and last use it; first -1: not stored */
 };
 
 struct nn_plan {
@@ -59,12 +60,13 @@ struct nn_plan {
     struct nn_step *step;     /* per unit, then copies of outputs */
     int32_t step_n;
     struct nn_operand *operand;
-    struct plan_chunk *args; /* memory of nn_args */
+    struct plan_chunk *args;   /* memory of nn_args */
     int64_t arena_n, packed_n; /* floats */
     size_t scratch_bytes;
 };
 
-/* Takes over g (also on failure). Shapes must be inferred. After it step[] is set for a packed area that starts anywhere. */
+/* Takes over g (also on failure). Shapes must be inferred. After it step[] is set for a packed area that starts
+ * anywhere. */
 enum rc nn_plan_make(struct nn_plan *plan, struct ir_graph *g, enum nn_isa isa, bool plain, struct err *e) MUST_USE;
 /* Writes packed_n floats to dst from raw, the weight data of the neutral file; sets the steps again. */
 enum rc nn_plan_fill(struct nn_plan *plan, const float *raw, float *dst, struct err *e) MUST_USE;

@@ -1,6 +1,7 @@
-/* Convolution -> depthwise -> pointwise in one step, a strip of output rows at a time, so that what lies between them stays in
- * the cache of one core: inverted residual blocks (MobileNet, EfficientNet) and separable convolutions (Xception). The first or
- * the last part may be missing. Rows that two strips share are kept from one to the next while the same worker computes both. */
+/* Convolution -> depthwise -> pointwise in one step, a strip of output rows at a time, so that what lies between them
+ * stays in the cache of one core: inverted residual blocks (MobileNet, EfficientNet) and separable convolutions
+ * (Xception). The first or the last part may be missing. Rows that two strips share are kept from one to the next while
+ * the same worker computes both. */
 #include "nn/plan_fast.h"
 
 enum { SKEW = 16 }; /* floats that keep the rings of two vectors out of each other's cache sets */
@@ -14,8 +15,8 @@ struct chain_args {
     struct kern_act act;
     int32_t strip, ring; /* output rows per tile, input rows kept */
     int32_t channels;
-    size_t line;         /* floats of a row of the ring, of one vector of channels */
-    int64_t block;       /* floats of the ring of one vector of channels: they lie one behind the other */
+    size_t line;                  /* floats of a row of the ring, of one vector of channels */
+    int64_t block;                /* floats of the ring of one vector of channels: they lie one behind the other */
     size_t middle_at, scratch_at; /* floats, in the worker's scratch */
 };
 
@@ -23,22 +24,29 @@ struct chain_args {
 static struct plan_span rows_needed(const struct chain_args *a, struct plan_span out)
 {
     const struct op_axis *y = &a->grid.axis[1];
-    struct plan_span in = {out.from * y->stride - y->pad, (out.to - 1) * y->stride - y->pad + (int64_t)(y->kernel - 1) * y->dilation + 1};
+    struct plan_span in = {out.from * y->stride - y->pad,
+                           (out.to - 1) * y->stride - y->pad + (int64_t)(y->kernel - 1) * y->dilation + 1};
     in.from = in.from < 0 ? 0 : in.from;
     in.to = in.to > y->in ? y->in : in.to;
     return in;
 }
 
 /* Computes rows [from, to) of the head into the ring, as many at once as lie together there. */
-static void chain_head(const struct chain_args *a, const struct nn_step *s, const struct nn_env *env, struct plan_span rows, float *scratch)
+static void chain_head(const struct chain_args *a, const struct nn_step *s, const struct nn_env *env,
+                       struct plan_span rows, float *scratch)
 {
     const int64_t width = a->grid.axis[2].in;
     while (rows.from < rows.to) {
         const int64_t slot = rows.from % a->ring, room = a->ring - slot;
         const int64_t n = rows.to - rows.from < room ? rows.to - rows.from : room;
         const struct plan_conv_job job = {
-            .x = nn_at(env, &s->in[0]), .m = {rows.from * width, (rows.from + n) * width}, .panels = {0, a->head.panels},
-            .c = scratch + (size_t)slot * a->line, .ldc = a->k->vector, .c_step = a->block, .scratch = scratch + a->scratch_at,
+            .x = nn_at(env, &s->in[0]),
+            .m = {rows.from * width, (rows.from + n) * width},
+            .panels = {0, a->head.panels},
+            .c = scratch + (size_t)slot * a->line,
+            .ldc = a->k->vector,
+            .c_step = a->block,
+            .scratch = scratch + a->scratch_at,
         };
         plan_conv_run(&a->head, env, &job);
         rows.from += n;
@@ -50,7 +58,9 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
     const struct chain_args *a = s->args;
     const struct op_axis *ax = a->grid.axis;
     float *scratch = env->scratch[worker], *out = nn_at(env, &s->out[0]);
-    const struct plan_span strip = {(int64_t)tile * a->strip, (int64_t)(tile + 1) * a->strip < ax[1].out ? (int64_t)(tile + 1) * a->strip : ax[1].out};
+    const struct plan_span strip = {(int64_t)tile * a->strip, (int64_t)(tile + 1) * a->strip < ax[1].out
+                                                                  ? (int64_t)(tile + 1) * a->strip
+                                                                  : ax[1].out};
     struct plan_span in = rows_needed(a, strip);
     if (a->has_head) {
         struct plan_span make = in;
@@ -62,9 +72,19 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
         env->carry[worker].tile = tile;
     }
     const float *row[KERN_TAPS_MAX], *x = nn_at(env, &s->in[0]);
-    struct kern_row j = {.row = row, .pitch = a->has_head ? a->k->vector : s->in[0].pitch, .block = a->has_head ? a->block : 0, .in_w = ax[2].in, .out_w = ax[2].out,
-                         .channels = a->channels, .kh = ax[1].kernel, .kw = ax[2].kernel, .stride = ax[2].stride,
-                         .dilation = ax[2].dilation, .before = ax[2].pad, .w = env->packed + a->taps, .act = a->act};
+    struct kern_row j = {.row = row,
+                         .pitch = a->has_head ? a->k->vector : s->in[0].pitch,
+                         .block = a->has_head ? a->block : 0,
+                         .in_w = ax[2].in,
+                         .out_w = ax[2].out,
+                         .channels = a->channels,
+                         .kh = ax[1].kernel,
+                         .kw = ax[2].kernel,
+                         .stride = ax[2].stride,
+                         .dilation = ax[2].dilation,
+                         .before = ax[2].pad,
+                         .w = env->packed + a->taps,
+                         .act = a->act};
     j.out_pitch = a->has_tail ? a->channels : s->out[0].pitch;
     j.out_row = ax[2].out * j.out_pitch;
     const bool pairs = a->k->pairs(&j);
@@ -72,17 +92,24 @@ static void chain_tile(const struct nn_step *s, const struct nn_env *env, int32_
         j.two = pairs && y + 1 < strip.to;
         for (int32_t k = 0; k < ax[1].kernel + j.two; k++) {
             const int32_t iy = op_axis_at(&ax[1], (int32_t)y, k);
-            row[k] = iy < 0 ? NULL : a->has_head ? scratch + (size_t)(iy % a->ring) * a->line : x + (int64_t)iy * ax[2].in * j.pitch;
+            row[k] = iy < 0        ? NULL
+                     : a->has_head ? scratch + (size_t)(iy % a->ring) * a->line
+                                   : x + (int64_t)iy * ax[2].in * j.pitch;
         }
-        j.out = a->has_tail ? scratch + a->middle_at + (y - strip.from) * ax[2].out * a->channels : out + y * ax[2].out * j.out_pitch;
+        j.out = a->has_tail ? scratch + a->middle_at + (y - strip.from) * ax[2].out * a->channels
+                            : out + y * ax[2].out * j.out_pitch;
         a->k->depthwise(&j);
     }
     if (!a->has_tail)
         return;
     const int64_t at = strip.from * ax[2].out;
     struct plan_conv_job job = {
-        .x = scratch + a->middle_at, .m = {0, (strip.to - strip.from) * ax[2].out}, .panels = {0, a->tail.panels},
-        .c = out + at * s->out[0].pitch, .ldc = s->out[0].pitch, .scratch = scratch + a->scratch_at,
+        .x = scratch + a->middle_at,
+        .m = {0, (strip.to - strip.from) * ax[2].out},
+        .panels = {0, a->tail.panels},
+        .c = out + at * s->out[0].pitch,
+        .ldc = s->out[0].pitch,
+        .scratch = scratch + a->scratch_at,
     };
     if (a->tail.residual) {
         const struct nn_operand *r = &s->in[s->in_n - 1];
@@ -141,7 +168,8 @@ static enum rc chain_prepare(struct nn_prepare *p, const struct plan_unit *u, st
     a->block = (int64_t)((size_t)a->ring * a->line) + SKEW;
     const struct op_axis *y = &a->grid.axis[1], *x = &a->grid.axis[2];
     a->middle_at = a->has_head ? ((size_t)a->block * vectors + 15) / 16 * 16 : 0;
-    a->scratch_at = a->middle_at + (a->has_tail ? ((size_t)a->strip * (size_t)x->out * (size_t)a->channels + 15) / 16 * 16 : 0);
+    a->scratch_at =
+        a->middle_at + (a->has_tail ? ((size_t)a->strip * (size_t)x->out * (size_t)a->channels + 15) / 16 * 16 : 0);
     s->tile = chain_tile;
     s->tile_n = (y->out + a->strip - 1) / a->strip;
     s->args = a;
@@ -150,7 +178,8 @@ static enum rc chain_prepare(struct nn_prepare *p, const struct plan_unit *u, st
     const size_t more = a->has_head ? plan_conv_scratch(&a->head, (int64_t)a->ring * x->in) : 0;
     return nn_want_scratch(p, a->scratch_at * sizeof(float) + more, e);
 }
-const struct plan_row plan_row_chain = {.name = "chain", .pitched_in = true, .pitched_out = true, .prepare = chain_prepare};
+const struct plan_row plan_row_chain = {
+    .name = "chain", .pitched_in = true, .pitched_out = true, .prepare = chain_prepare};
 
 /* ---- finding ---- */
 
@@ -163,8 +192,8 @@ static bool can_head(const struct nn_plan *plan, int32_t node)
 {
     const struct ir_node *n = &plan->g.node[node];
     const struct plan_fuse *f = &plan->fuse[node];
-    return n->op == IR_CONV && plan_takes(plan, node) && two_dimensions(plan, n) && !f->residual && !f->gate && !f->pre_affine &&
-           f->prev < 0 && f->next < 0;
+    return n->op == IR_CONV && plan_takes(plan, node) && two_dimensions(plan, n) && !f->residual && !f->gate &&
+           !f->pre_affine && f->prev < 0 && f->next < 0;
 }
 
 static bool can_tail(const struct nn_plan *plan, int32_t node)
@@ -193,7 +222,8 @@ static bool worth_head(const struct nn_plan *plan, const struct ir_node *dw)
 enum rc plan_chains(struct nn_plan *plan, struct err *e)
 {
     const struct ir_graph *g = &plan->g;
-    int32_t *uses = mem_zalloc((size_t)g->tensor_n, sizeof(*uses), e), *maker = mem_zalloc((size_t)g->tensor_n, sizeof(*maker), e);
+    int32_t *uses = mem_zalloc((size_t)g->tensor_n, sizeof(*uses), e),
+            *maker = mem_zalloc((size_t)g->tensor_n, sizeof(*maker), e);
     int32_t *reader = mem_zalloc((size_t)g->tensor_n, sizeof(*reader), e);
     enum rc rc = uses && maker && reader ? RC_OK : RC_FAILED;
     for (int32_t i = 0; !rc && i < g->tensor_n; i++)

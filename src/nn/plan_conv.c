@@ -1,5 +1,6 @@
-/* Convolutions and dense layers as products of matrices. Rows of the left matrix are pixels of the input itself: a pointwise
- * convolution reads them where they lie, a window through a table of pointers, so nothing is copied or transposed. */
+/* Convolutions and dense layers as products of matrices. Rows of the left matrix are pixels of the input itself: a
+ * pointwise convolution reads them where they lie, a window through a table of pointers, so nothing is copied or
+ * transposed. */
 #include "nn/plan_fast.h"
 
 #include <string.h>
@@ -78,7 +79,8 @@ static struct plan_span share(int64_t n, int64_t parts, int64_t i)
 }
 
 /* Rows scaled and shifted into scratch, for products that take them so. */
-static const float *conv_pre(const struct plan_conv *a, const struct nn_env *env, const float *x, const float *gate, int64_t m, float *scratch)
+static const float *conv_pre(const struct plan_conv *a, const struct nn_env *env, const float *x, const float *gate,
+                             int64_t m, float *scratch)
 {
     const float *scale = a->gate ? gate : env->packed + a->b.pre_scale;
     const float *shift = a->gate ? NULL : env->packed + a->b.pre_shift;
@@ -101,7 +103,8 @@ static const float *edge_row(const struct plan_conv *a, const float *line, int32
 }
 
 /* Where in a line of the input (NULL: outside) the pixels x .. x + n of an output row find one tap; zeros outside. */
-static void tap_rows(const struct plan_conv *a, const float *zeros, const float *line, int32_t kx, int32_t x, int32_t n, const float **row)
+static void tap_rows(const struct plan_conv *a, const float *zeros, const float *line, int32_t kx, int32_t x, int32_t n,
+                     const float **row)
 {
     const struct op_axis *ax = &a->grid.axis[2];
     int32_t lo, hi;
@@ -109,7 +112,8 @@ static void tap_rows(const struct plan_conv *a, const float *zeros, const float 
     lo = !line ? n : lo < x ? 0 : lo - x < n ? lo - x : n;
     hi = !line || hi < x ? lo : hi - x < n ? hi - x : n;
     const int64_t step = ax->stride * a->pitch;
-    const float *at = line ? line + ((int64_t)(x + lo) * ax->stride + (int64_t)kx * ax->dilation - ax->pad) * a->pitch : NULL;
+    const float *at =
+        line ? line + ((int64_t)(x + lo) * ax->stride + (int64_t)kx * ax->dilation - ax->pad) * a->pitch : NULL;
     int32_t i = 0;
     for (; i < lo; i++)
         row[i] = zeros;
@@ -119,8 +123,10 @@ static void tap_rows(const struct plan_conv *a, const float *zeros, const float 
         row[i] = zeros;
 }
 
-/* The same for whole rows of a narrow window: inside they lie in the line as they are. Returns the place for further edges. */
-static float *window_rows(const struct plan_conv *a, const float *zeros, const float *line, int32_t x, int32_t n, const float **row, float *edge)
+/* The same for whole rows of a narrow window: inside they lie in the line as they are. Returns the place for further
+ * edges. */
+static float *window_rows(const struct plan_conv *a, const float *zeros, const float *line, int32_t x, int32_t n,
+                          const float **row, float *edge)
 {
     const struct op_axis *ax = &a->grid.axis[2];
     for (int32_t i = 0; i < n; i++) {
@@ -138,7 +144,8 @@ static float *window_rows(const struct plan_conv *a, const float *zeros, const f
 }
 
 /* Pointers to the input of pixels m.from .. m.to for every tap. Edge rows of narrow windows go behind the table. */
-static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const float *x, struct plan_span m, const float **row, float *edge)
+static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const float *x, struct plan_span m,
+                      const float **row, float *edge)
 {
     const struct op_axis *ax = a->grid.axis;
     const float *zeros = env->packed + a->zeros;
@@ -153,7 +160,8 @@ static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const
             const int32_t iz = op_axis_at(&ax[0], r.o[0], kz);
             for (int32_t ky = 0; ky < ax[1].kernel; ky++) {
                 const int32_t iy = op_axis_at(&ax[1], r.o[1], ky);
-                const float *line = iz < 0 || iy < 0 ? NULL : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * a->pitch;
+                const float *line =
+                    iz < 0 || iy < 0 ? NULL : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * a->pitch;
                 if (a->edges) {
                     edge = window_rows(a, zeros, line, ox, n, to, edge);
                     to += count;
@@ -167,9 +175,10 @@ static void conv_rows(const struct plan_conv *a, const struct nn_env *env, const
     }
 }
 
-/* Narrow windows: inside a row of the picture the windows of neighbouring pixels lie a constant step apart, so one pointer per
- * line of the window is enough; what touches an edge goes through the table. */
-static void conv_narrow(const struct plan_conv *a, const struct nn_env *env, const struct plan_conv_job *job, struct kern_gemm *j)
+/* Narrow windows: inside a row of the picture the windows of neighbouring pixels lie a constant step apart, so one
+ * pointer per line of the window is enough; what touches an edge goes through the table. */
+static void conv_narrow(const struct plan_conv *a, const struct nn_env *env, const struct plan_conv_job *job,
+                        struct kern_gemm *j)
 {
     const struct op_axis *ax = a->grid.axis;
     const float *tap[KERN_TAPS_MAX], **row = job->scratch;
@@ -181,10 +190,13 @@ static void conv_narrow(const struct plan_conv *a, const struct nn_env *env, con
         const int64_t line_end = at - x + ax[2].out;
         bool inside = x >= in_from && x < in_to && a->taps <= KERN_TAPS_MAX;
         for (int32_t t = 0; inside && t < a->taps; t++) {
-            const int32_t iz = op_axis_at(&ax[0], r.o[0], t / ax[1].kernel), iy = op_axis_at(&ax[1], r.o[1], t % ax[1].kernel);
+            const int32_t iz = op_axis_at(&ax[0], r.o[0], t / ax[1].kernel),
+                          iy = op_axis_at(&ax[1], r.o[1], t % ax[1].kernel);
             inside = iz >= 0 && iy >= 0;
             if (inside)
-                tap[t] = job->x + (((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in + x * ax[2].stride - ax[2].pad) * a->pitch;
+                tap[t] =
+                    job->x +
+                    (((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in + x * ax[2].stride - ax[2].pad) * a->pitch;
         }
         to = inside ? at - x + in_to : x < in_from ? at - x + in_from : line_end;
         to = to < line_end ? to : line_end;
@@ -196,7 +208,8 @@ static void conv_narrow(const struct plan_conv *a, const struct nn_env *env, con
         j->c = job->c + (at - job->m.from) * job->ldc;
         j->residual = job->residual ? job->residual + (at - job->m.from) * job->ldr : NULL;
         if (!inside)
-            conv_rows(a, env, job->x, (struct plan_span){at, to}, row, (float *)(void *)(row + (int64_t)a->taps * j->m));
+            conv_rows(a, env, job->x, (struct plan_span){at, to}, row,
+                      (float *)(void *)(row + (int64_t)a->taps * j->m));
         a->k->gemm(j);
     }
 }
@@ -205,9 +218,21 @@ void plan_conv_run(const struct plan_conv *a, const struct nn_env *env, const st
 {
     const int32_t m = (int32_t)(job->m.to - job->m.from);
     struct kern_gemm j = {
-        .lda = a->lda, .m = m, .row_n = m, .taps = a->taps, .k = a->tap_k, .n = a->b.n,
-        .panel = (int32_t)job->panels.from, .panel_end = (int32_t)job->panels.to, .b = env->packed + a->b.offset,
-        .c = job->c, .ldc = job->ldc, .c_step = job->c_step, .residual = job->residual, .ldr = job->ldr, .act = a->act,
+        .lda = a->lda,
+        .m = m,
+        .row_n = m,
+        .taps = a->taps,
+        .k = a->tap_k,
+        .n = a->b.n,
+        .panel = (int32_t)job->panels.from,
+        .panel_end = (int32_t)job->panels.to,
+        .b = env->packed + a->b.offset,
+        .c = job->c,
+        .ldc = job->ldc,
+        .c_step = job->c_step,
+        .residual = job->residual,
+        .ldr = job->ldr,
+        .act = a->act,
     };
     if (a->edges) {
         conv_narrow(a, env, job, &j);
@@ -230,8 +255,11 @@ static void conv_tile(const struct nn_step *s, const struct nn_env *env, int32_t
 {
     const struct plan_conv *a = s->args;
     struct plan_conv_job job = {
-        .x = nn_at(env, &s->in[0]), .m = share(a->m, a->m_tiles, tile % a->m_tiles),
-        .panels = share(a->panels, a->n_tiles, tile / a->m_tiles), .ldc = s->out[0].pitch, .scratch = env->scratch[worker],
+        .x = nn_at(env, &s->in[0]),
+        .m = share(a->m, a->m_tiles, tile % a->m_tiles),
+        .panels = share(a->panels, a->n_tiles, tile / a->m_tiles),
+        .ldc = s->out[0].pitch,
+        .scratch = env->scratch[worker],
     };
     job.c = nn_at(env, &s->out[0]) + job.m.from * job.ldc;
     if (a->gate)
@@ -256,11 +284,17 @@ static int64_t at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Tiles: pixels x panels. The block of pixels and the panels of a tile should stay in the nearest caches while they are used
- * against each other, and there should be enough tiles for the workers of any machine. */
+/* Tiles: pixels x panels. The block of pixels and the panels of a tile should stay in the nearest caches while they are
+ * used against each other, and there should be enough tiles for the workers of any machine. */
 static void conv_blocking(struct plan_conv *a)
 {
-    enum { L1 = 6144, L2 = 65536, TILES = 16, ROWS = 24, TINY = 128 * 1024 }; /* floats, tiles, fewest rows worth a tile, multiply-adds */
+    enum {
+        L1 = 6144,
+        L2 = 65536,
+        TILES = 16,
+        ROWS = 24,
+        TINY = 128 * 1024
+    }; /* floats, tiles, fewest rows worth a tile, multiply-adds */
     const int64_t kt = a->b.kt, weights = kt * a->b.n;
     int64_t block = weights <= 2 * L2 ? at_least(L1 / kt, 2 * ROWS) : at_least(L2 / kt, 4 * ROWS);
     /* Many weights and few pixels: tiles along the panels. */
@@ -286,8 +320,8 @@ size_t plan_conv_scratch(const struct plan_conv *a, int64_t pixels)
     return a->lda ? 0 : m * (size_t)a->taps * (sizeof(float *) + (a->edges ? (size_t)a->tap_k * sizeof(float) : 0));
 }
 
-enum rc plan_conv_init(struct nn_prepare *p, int32_t node, const struct ir_shape *in, int32_t pitch, const struct ir_shape *out,
-                       struct plan_conv *a, struct err *e)
+enum rc plan_conv_init(struct nn_prepare *p, int32_t node, const struct ir_shape *in, int32_t pitch,
+                       const struct ir_shape *out, struct plan_conv *a, struct err *e)
 {
     enum { NARROW = 64 };
     const struct nn_plan *plan = nn_prepare_plan(p);
@@ -307,7 +341,8 @@ enum rc plan_conv_init(struct nn_prepare *p, int32_t node, const struct ir_shape
     a->lda = window ? 0 : pitch;
     a->taps = (int32_t)(a->b.kt / a->grid.in_channels);
     a->tap_k = a->grid.in_channels;
-    if (ax[2].kernel > 1 && ax[2].dilation == 1 && pitch == a->grid.in_channels && ax[2].kernel * a->grid.in_channels <= NARROW) {
+    if (ax[2].kernel > 1 && ax[2].dilation == 1 && pitch == a->grid.in_channels &&
+        ax[2].kernel * a->grid.in_channels <= NARROW) {
         a->edges = true;
         a->taps /= ax[2].kernel;
         a->tap_k *= ax[2].kernel;
@@ -332,7 +367,8 @@ static enum rc conv_prepare(struct nn_prepare *p, const struct plan_unit *u, str
     s->flops = 2 * plan_node_macs(nn_prepare_graph(p), plan_unit_node(nn_prepare_plan(p), u, 0));
     return nn_want_scratch(p, plan_conv_scratch(a, a->block), e);
 }
-const struct plan_row plan_row_conv = {.name = "gemm", .pitched_in = true, .pitched_out = true, .prepare = conv_prepare};
+const struct plan_row plan_row_conv = {
+    .name = "gemm", .pitched_in = true, .pitched_out = true, .prepare = conv_prepare};
 
 static enum rc dense_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
 {

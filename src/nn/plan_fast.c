@@ -43,7 +43,8 @@ static bool takes_binary(const struct ir_graph *g, const struct ir_node *n)
 {
     const struct ir_binary *b = &n->u.binary;
     bool fn = b->fn == IR_ADD || b->fn == IR_SUB || b->fn == IR_MUL || b->fn == IR_MAX || b->fn == IR_MIN;
-    return fn && n->in_n == 2 && !n->w_n && !b->has_scalar && act_known(&b->act) && same_as_output(g, n, 0) && same_as_output(g, n, 1);
+    return fn && n->in_n == 2 && !n->w_n && !b->has_scalar && act_known(&b->act) && same_as_output(g, n, 0) &&
+           same_as_output(g, n, 1);
 }
 
 /* x [.., C] times one number per channel. */
@@ -79,15 +80,21 @@ static const struct plan_row *row_of(const struct nn_plan *plan, int32_t node)
     const struct ir_node *n = &g->node[node];
     switch (n->op) {
     case IR_CONV:
-        return n->u.conv.groups == 1 && act_known(&n->u.conv.act) && taps_of(&n->u.conv.w, n->u.conv.w.spatial) <= 4096 ? &plan_row_conv : NULL;
+        return n->u.conv.groups == 1 && act_known(&n->u.conv.act) && taps_of(&n->u.conv.w, n->u.conv.w.spatial) <= 4096
+                   ? &plan_row_conv
+                   : NULL;
     case IR_DWCONV:
         return act_known(&n->u.conv.act) && taps_of(&n->u.conv.w, n->u.conv.w.spatial - 1) <= ROW_TAPS &&
-                       nn_shape_n(&plan_weight(g, n, 0)->shape) == taps_of(&n->u.conv.w, n->u.conv.w.spatial) * channels_of(in_shape(g, n, 0))
+                       nn_shape_n(&plan_weight(g, n, 0)->shape) ==
+                           taps_of(&n->u.conv.w, n->u.conv.w.spatial) * channels_of(in_shape(g, n, 0))
                    ? &plan_row_depthwise
                    : NULL;
-    case IR_DENSE: return act_known(&n->u.dense.act) ? &plan_row_dense : NULL;
-    case IR_RNN: return &plan_row_rnn;
-    case IR_CONV_TRANSPOSE: return plan_transpose_takes(&n->u.conv_transpose.w) ? &plan_row_transpose : NULL;
+    case IR_DENSE:
+        return act_known(&n->u.dense.act) ? &plan_row_dense : NULL;
+    case IR_RNN:
+        return &plan_row_rnn;
+    case IR_CONV_TRANSPOSE:
+        return plan_transpose_takes(&n->u.conv_transpose.w) ? &plan_row_transpose : NULL;
     case IR_POOL: {
         const struct ir_window *w = &n->u.pool.w;
         bool plain = taps_of(w, w->spatial - 1) <= ROW_TAPS;
@@ -96,15 +103,26 @@ static const struct plan_row *row_of(const struct nn_plan *plan, int32_t node)
         return plain ? &plan_row_pool : NULL;
     }
     case IR_GLOBAL_POOL:
-        return !n->u.global_pool.has_mask && in_shape(g, n, 0)->rank == n->u.global_pool.spatial + 1 ? &plan_row_global_pool : NULL;
-    case IR_ACT: return act_known(&n->u.act) ? &plan_row_act : NULL;
-    case IR_AFFINE: return n->u.affine.axis == in_shape(g, n, 0)->rank - 1 ? &plan_row_affine : NULL;
-    case IR_CONCAT: return n->u.axis.axis == g->tensor[plan_out(g, n, 0)].rank - 1 ? &plan_row_concat : NULL;
+        return !n->u.global_pool.has_mask && in_shape(g, n, 0)->rank == n->u.global_pool.spatial + 1
+                   ? &plan_row_global_pool
+                   : NULL;
+    case IR_ACT:
+        return act_known(&n->u.act) ? &plan_row_act : NULL;
+    case IR_AFFINE:
+        return n->u.affine.axis == in_shape(g, n, 0)->rank - 1 ? &plan_row_affine : NULL;
+    case IR_CONCAT:
+        return n->u.axis.axis == g->tensor[plan_out(g, n, 0)].rank - 1 ? &plan_row_concat : NULL;
     case IR_BINARY:
-        return plan_is_scale(plan, node) ? &plan_row_scale : takes_binary(g, n) ? &plan_row_binary : takes_gate(g, n) ? &plan_row_gate : NULL;
+        return plan_is_scale(plan, node) ? &plan_row_scale
+               : takes_binary(g, n)      ? &plan_row_binary
+               : takes_gate(g, n)        ? &plan_row_gate
+                                         : NULL;
     case IR_SOFTMAX:
-        return n->in_n == 1 && !n->u.softmax.log && n->u.softmax.axes_mask == 1 << (in_shape(g, n, 0)->rank - 1) ? &plan_row_softmax : NULL;
-    default: return NULL;
+        return n->in_n == 1 && !n->u.softmax.log && n->u.softmax.axes_mask == 1 << (in_shape(g, n, 0)->rank - 1)
+                   ? &plan_row_softmax
+                   : NULL;
+    default:
+        return NULL;
     }
 }
 

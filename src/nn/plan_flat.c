@@ -3,10 +3,10 @@
 
 struct flat_args {
     const struct kern_isa *k;
-    int64_t n;             /* elements, or rows of channels */
+    int64_t n; /* elements, or rows of channels */
     int32_t channels;
-    int64_t scale, shift;  /* AFFINE: offsets in the packed file */
-    int32_t fn;            /* BINARY */
+    int64_t scale, shift; /* AFFINE: offsets in the packed file */
+    int32_t fn;           /* BINARY */
     struct kern_act act;
 };
 
@@ -52,8 +52,8 @@ static void affine_tile(const struct nn_step *s, const struct nn_env *env, int32
     const struct flat_args *a = s->args;
     const int64_t from = a->n * tile / s->tile_n, to = a->n * (tile + 1) / s->tile_n;
     const int64_t in = s->in[0].pitch, out = s->out[0].pitch;
-    a->k->affine(nn_at(env, &s->in[0]) + from * in, in, nn_at(env, &s->out[0]) + from * out, out, to - from, a->channels,
-                 env->packed + a->scale, env->packed + a->shift, &a->act);
+    a->k->affine(nn_at(env, &s->in[0]) + from * in, in, nn_at(env, &s->out[0]) + from * out, out, to - from,
+                 a->channels, env->packed + a->scale, env->packed + a->shift, &a->act);
 }
 
 static enum rc affine_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
@@ -65,7 +65,8 @@ static enum rc affine_prepare(struct nn_prepare *p, const struct plan_unit *u, s
     s->tile = affine_tile;
     return RC_OK;
 }
-const struct plan_row plan_row_affine = {.name = "affine", .pitched_in = true, .pitched_out = true, .prepare = affine_prepare};
+const struct plan_row plan_row_affine = {
+    .name = "affine", .pitched_in = true, .pitched_out = true, .prepare = affine_prepare};
 
 /* ---- runs of additions and multiplications by constants ---- */
 
@@ -89,9 +90,15 @@ static void fill_scale(float *to, const float *const *weight, const void *ctx)
             const struct scale_op *o = &f->op[i];
             const double v = (double)(o->weight < 0 ? o->scalar : weight[o->weight][o->count > 1 ? c : 0]);
             switch (o->fn) {
-            case IR_ADD: t += v; break;
-            case IR_MUL: s *= v, t *= v; break;
-            case IR_DIV: s /= v, t /= v; break;
+            case IR_ADD:
+                t += v;
+                break;
+            case IR_MUL:
+                s *= v, t *= v;
+                break;
+            case IR_DIV:
+                s /= v, t /= v;
+                break;
             default:
                 t = o->first ? v - t : t - v;
                 s = o->first ? -s : s;
@@ -112,7 +119,8 @@ static void scale_tile(const struct nn_step *s, const struct nn_env *env, int32_
     const int64_t rows = a->n / a->channels, from = rows * tile / s->tile_n, to = rows * (tile + 1) / s->tile_n;
     const float *scale = env->packed + a->scale, *shift = env->packed + a->shift, *x = nn_at(env, &s->in[0]);
     float *y = nn_at(env, &s->out[0]);
-    a->k->affine(x + from * a->channels, a->channels, y + from * a->channels, a->channels, to - from, a->channels, scale, shift, &a->act);
+    a->k->affine(x + from * a->channels, a->channels, y + from * a->channels, a->channels, to - from, a->channels,
+                 scale, shift, &a->act);
     const int64_t done = rows * a->channels;
     if (tile == s->tile_n - 1 && done < a->n)
         a->k->affine(x + done, a->channels, y + done, a->channels, 1, (int32_t)(a->n - done), scale, shift, &a->act);
@@ -134,7 +142,10 @@ static enum rc scale_prepare(struct nn_prepare *p, const struct plan_unit *u, st
     for (int32_t i = 0; i < u->node_n; i++) {
         const struct ir_node *n = plan_unit_node(plan, u, i);
         const int32_t own = i ? n->w_n : n->w_n - later;
-        f.op[i] = (struct scale_op){.fn = n->u.binary.fn, .weight = own ? at : -1, .count = 1, .first = n->u.binary.scalar_first,
+        f.op[i] = (struct scale_op){.fn = n->u.binary.fn,
+                                    .weight = own ? at : -1,
+                                    .count = 1,
+                                    .first = n->u.binary.scalar_first,
                                     .scalar = n->u.binary.scalar};
         if (own)
             f.op[i].count = (int32_t)nn_shape_n(&plan_weight(g, head, at++)->shape);
@@ -155,7 +166,8 @@ static void binary_tile(const struct nn_step *s, const struct nn_env *env, int32
     (void)worker;
     const struct flat_args *a = s->args;
     const int64_t from = a->n * tile / s->tile_n, to = a->n * (tile + 1) / s->tile_n;
-    a->k->binary(a->fn, nn_at(env, &s->in[0]) + from, nn_at(env, &s->in[1]) + from, nn_at(env, &s->out[0]) + from, to - from, &a->act);
+    a->k->binary(a->fn, nn_at(env, &s->in[0]) + from, nn_at(env, &s->in[1]) + from, nn_at(env, &s->out[0]) + from,
+                 to - from, &a->act);
 }
 
 static enum rc binary_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
@@ -178,8 +190,8 @@ static void gate_tile(const struct nn_step *s, const struct nn_env *env, int32_t
     const struct flat_args *a = s->args;
     const int64_t from = a->n * tile / s->tile_n, to = a->n * (tile + 1) / s->tile_n;
     const int64_t in = s->in[0].pitch, out = s->out[0].pitch;
-    a->k->affine(nn_at(env, &s->in[0]) + from * in, in, nn_at(env, &s->out[0]) + from * out, out, to - from, a->channels,
-                 nn_at(env, &s->in[1]), NULL, &a->act);
+    a->k->affine(nn_at(env, &s->in[0]) + from * in, in, nn_at(env, &s->out[0]) + from * out, out, to - from,
+                 a->channels, nn_at(env, &s->in[1]), NULL, &a->act);
 }
 
 static enum rc gate_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
@@ -191,7 +203,8 @@ static enum rc gate_prepare(struct nn_prepare *p, const struct plan_unit *u, str
     s->tile = gate_tile;
     return RC_OK;
 }
-const struct plan_row plan_row_gate = {.name = "gate", .pitched_in = true, .pitched_out = true, .prepare = gate_prepare};
+const struct plan_row plan_row_gate = {
+    .name = "gate", .pitched_in = true, .pitched_out = true, .prepare = gate_prepare};
 
 static void softmax_tile(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
 {
@@ -223,7 +236,8 @@ const struct plan_row plan_row_softmax = {.name = "softmax", .prepare = softmax_
 
 static bool in_place(const struct nn_operand *in, const struct nn_operand *out, int64_t shift)
 {
-    return in->place == out->place && in->index == out->index && in->offset == out->offset + shift && in->pitch == out->pitch;
+    return in->place == out->place && in->index == out->index && in->offset == out->offset + shift &&
+           in->pitch == out->pitch;
 }
 
 static void concat_tile(const struct nn_step *s, const struct nn_env *env, int32_t tile, int32_t worker)
@@ -237,8 +251,9 @@ static void concat_tile(const struct nn_step *s, const struct nn_env *env, int32
         const int32_t c = in->shape.dim[in->shape.rank - 1];
         if (!in_place(in, &s->out[0], shift)) {
             const struct kern_act none = {0};
-            a->k->affine(nn_at(env, in) + from * in->pitch, in->pitch, nn_at(env, &s->out[0]) + from * s->out[0].pitch + shift, s->out[0].pitch,
-                         to - from, c, NULL, NULL, &none);
+            a->k->affine(nn_at(env, in) + from * in->pitch, in->pitch,
+                         nn_at(env, &s->out[0]) + from * s->out[0].pitch + shift, s->out[0].pitch, to - from, c, NULL,
+                         NULL, &none);
         }
         shift += c;
     }
@@ -261,4 +276,5 @@ static enum rc concat_prepare(struct nn_prepare *p, const struct plan_unit *u, s
     s->tile = concat_tile;
     return RC_OK;
 }
-const struct plan_row plan_row_concat = {.name = "concat", .pitched_in = true, .pitched_out = true, .prepare = concat_prepare};
+const struct plan_row plan_row_concat = {
+    .name = "concat", .pitched_in = true, .pitched_out = true, .prepare = concat_prepare};

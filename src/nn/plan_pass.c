@@ -1,5 +1,5 @@
-/* Passes over the private graph: nodes are folded into others. Each keeps what the network computes (up to rounding); tests
- * compare with plain builds. A folded node stays in the graph with fuse.into set and takes part no more. */
+/* Passes over the private graph: nodes are folded into others. Each keeps what the network computes (up to rounding);
+ * tests compare with plain builds. A folded node stays in the graph with fuse.into set and takes part no more. */
 #include "nn/plan_fast.h"
 
 #include <math.h>
@@ -67,10 +67,14 @@ static struct ir_act *act_of(struct ir_node *n)
 {
     switch (n->op) {
     case IR_CONV:
-    case IR_DWCONV: return &n->u.conv.act;
-    case IR_DENSE: return &n->u.dense.act;
-    case IR_BINARY: return &n->u.binary.act;
-    default: return NULL;
+    case IR_DWCONV:
+        return &n->u.conv.act;
+    case IR_DENSE:
+        return &n->u.dense.act;
+    case IR_BINARY:
+        return &n->u.binary.act;
+    default:
+        return NULL;
     }
 }
 
@@ -164,7 +168,8 @@ static enum rc pass_residual(struct passes *p, int32_t i)
     if (m < 0 || p->maker[other] >= m)
         return RC_OK;
     struct ir_node *to = node_at(p, m);
-    if ((to->op != IR_CONV && to->op != IR_DENSE) || !plan_takes(p->plan, m) || !is_linear(act_of(to)) || p->plan->fuse[m].residual)
+    if ((to->op != IR_CONV && to->op != IR_DENSE) || !plan_takes(p->plan, m) || !is_linear(act_of(to)) ||
+        p->plan->fuse[m].residual)
         return RC_OK;
     if (slice_extend(p, &to->in, &to->in_n, &other, 1))
         return RC_FAILED;
@@ -178,7 +183,8 @@ static bool is_pointwise(const struct ir_node *n)
 {
     bool one = n->op == IR_CONV && n->in_n == 1;
     for (int32_t k = 0; one && k < n->u.conv.w.spatial; k++)
-        one = n->u.conv.w.kernel[k] == 1 && n->u.conv.w.stride[k] == 1 && !n->u.conv.w.before[k] && !n->u.conv.w.after[k];
+        one =
+            n->u.conv.w.kernel[k] == 1 && n->u.conv.w.stride[k] == 1 && !n->u.conv.w.before[k] && !n->u.conv.w.after[k];
     return one;
 }
 
@@ -188,7 +194,8 @@ static bool is_relu(const struct ir_act *a)
     return kern_act_from(a, &k) && k.fn == KERN_CLAMP && k.a == 0.0f && k.b == INFINITY;
 }
 
-/* Batch normalisation and ReLU in front of a pointwise convolution (DenseNet): applied to the rows the product reads. */
+/* Batch normalisation and ReLU in front of a pointwise convolution (DenseNet): applied to the rows the product reads.
+ */
 static enum rc pass_pre(struct passes *p, int32_t i)
 {
     struct ir_node *n = node_at(p, i);
@@ -222,9 +229,11 @@ static enum rc pass_pool_pad(struct passes *p, int32_t i)
 {
     const struct ir_graph *g = &p->plan->g;
     struct ir_node *n = node_at(p, i);
-    if (n->op != IR_POOL || n->u.pool.kind != IR_REDUCE_MAX || n->u.pool.w.mode != IR_PAD_VALID || !plan_takes(p->plan, i))
+    if (n->op != IR_POOL || n->u.pool.kind != IR_REDUCE_MAX || n->u.pool.w.mode != IR_PAD_VALID ||
+        !plan_takes(p->plan, i))
         return RC_OK;
-    int32_t m = sole_maker(p, i, 0), below = m < 0 || node_at(p, m)->op != IR_PAD ? -1 : p->maker[plan_in(g, node_at(p, m), 0)];
+    int32_t m = sole_maker(p, i, 0),
+            below = m < 0 || node_at(p, m)->op != IR_PAD ? -1 : p->maker[plan_in(g, node_at(p, m), 0)];
     const struct ir_act *act = below < 0 ? NULL : act_of(node_at(p, below));
     struct kern_act k;
     if (!act || !kern_act_from(act, &k) || k.fn != KERN_CLAMP || !(k.a >= 0.0f) || !plan_takes(p->plan, below))
@@ -255,7 +264,8 @@ static enum rc pass_gate(struct passes *p, int32_t i)
     const struct plan_fuse *f = &p->plan->fuse[i];
     bool pointwise = n->op == IR_CONV && plan_takes(p->plan, i) && !f->gate && !f->pre_affine;
     for (int32_t k = 0; pointwise && k < n->u.conv.w.spatial; k++)
-        pointwise = n->u.conv.w.kernel[k] == 1 && n->u.conv.w.stride[k] == 1 && !n->u.conv.w.before[k] && !n->u.conv.w.after[k];
+        pointwise =
+            n->u.conv.w.kernel[k] == 1 && n->u.conv.w.stride[k] == 1 && !n->u.conv.w.before[k] && !n->u.conv.w.after[k];
     int32_t m = pointwise ? sole_maker(p, i, 0) : -1;
     if (m < 0)
         return RC_OK;
@@ -320,7 +330,8 @@ static enum rc pass_scale(struct passes *p, int32_t i)
 
 /* In this order, each over the whole graph. */
 static enum rc (*const passes[])(struct passes *p, int32_t node) = {
-    pass_depthwise, pass_pad, pass_affine, pass_act, pass_residual, pass_act, pass_pre, pass_gate, pass_pool_pad, pass_scale,
+    pass_depthwise, pass_pad, pass_affine, pass_act,      pass_residual,
+    pass_act,       pass_pre, pass_gate,   pass_pool_pad, pass_scale,
 };
 
 enum rc plan_pass_all(struct nn_plan *plan, struct err *e)

@@ -23,7 +23,8 @@ struct nn_operand plan_operand(const struct nn_plan *plan, int32_t tensor)
     int64_t shift = 0;
     for (int32_t i = tensor; plan->place[i].root != i; i = plan->place[i].root)
         shift += plan->place[i].shift;
-    struct nn_operand o = {.shape = plan->g.tensor[tensor], .place = r->place, .index = r->index, .offset = r->offset + shift};
+    struct nn_operand o = {
+        .shape = plan->g.tensor[tensor], .place = r->place, .index = r->index, .offset = r->offset + shift};
     o.pitch = t->pitch ? t->pitch : last_dim(&o.shape);
     return o;
 }
@@ -60,9 +61,9 @@ static void places_outputs(struct nn_plan *plan)
 
 /* ---- concatenation without copying: makers write slices of the whole ---- */
 
-struct readers {       /* per tensor */
-    bool dense;        /* somebody needs it dense, or it has another name */
-    bool made;         /* its maker can write a slice */
+struct readers { /* per tensor */
+    bool dense;  /* somebody needs it dense, or it has another name */
+    bool made;   /* its maker can write a slice */
 };
 
 static void readers_find(const struct nn_plan *plan, struct readers *r)
@@ -157,7 +158,8 @@ static int by_size(const void *a, const void *b)
     return x->tensor < y->tensor ? -1 : x->tensor > y->tensor;
 }
 
-/* Largest first, each at the lowest offset where no tensor alive at the same time lies. placed[] is kept in order of offset. */
+/* Largest first, each at the lowest offset where no tensor alive at the same time lies. placed[] is kept in order of
+ * offset. */
 static int64_t place_block(const struct plan_place *place, struct block *placed, int32_t placed_n, struct block b)
 {
     const struct plan_place *t = &place[b.tensor];
@@ -199,7 +201,8 @@ static enum rc places_arena(struct nn_plan *plan, struct err *e)
             plan->arena_n = at + want[i].size;
     }
     if (!rc && plan->arena_n > (int64_t)1 << 32)
-        rc = err_set(e, ERR_MODEL_LIMIT, "the network needs %lld MiB of working memory", (long long)(plan->arena_n >> 18));
+        rc = err_set(e, ERR_MODEL_LIMIT, "the network needs %lld MiB of working memory",
+                     (long long)(plan->arena_n >> 18));
     mem_free(placed);
     mem_free(want);
     return rc;

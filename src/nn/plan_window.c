@@ -32,7 +32,9 @@ enum rc plan_taps_pack(struct nn_prepare *p, int32_t node, int64_t *offset, stru
     const struct nn_plan *plan = nn_prepare_plan(p);
     const struct ir_node *n = &plan->g.node[node];
     const struct ir_shape *w = &plan_weight(&plan->g, n, 0)->shape;
-    struct taps_fill f = {.vector = plan_kern(plan)->vector, .channels = w->dim[w->rank - 2] * w->dim[w->rank - 1], .bias = n->u.conv.has_bias,
+    struct taps_fill f = {.vector = plan_kern(plan)->vector,
+                          .channels = w->dim[w->rank - 2] * w->dim[w->rank - 1],
+                          .bias = n->u.conv.has_bias,
                           .affine = plan->fuse[node].affine};
     f.taps = (int32_t)(nn_shape_n(w) / f.channels);
     f.affine_at = f.bias ? 2 : 1;
@@ -56,9 +58,19 @@ static void window_tile(const struct nn_step *s, const struct nn_env *env, int32
     const int64_t from = a->rows * tile / s->tile_n, to = a->rows * (tile + 1) / s->tile_n, pitch = s->in[0].pitch;
     const float *x = nn_at(env, &s->in[0]);
     const float *row[KERN_TAPS_MAX];
-    struct kern_row j = {.row = row, .pitch = pitch, .in_w = ax[2].in, .out_w = ax[2].out, .channels = a->grid.in_channels,
-                         .kh = ax[0].kernel * ax[1].kernel, .kw = ax[2].kernel, .stride = ax[2].stride, .dilation = ax[2].dilation,
-                         .before = ax[2].pad, .out_pitch = s->out[0].pitch, .act = a->act, .average = a->average};
+    struct kern_row j = {.row = row,
+                         .pitch = pitch,
+                         .in_w = ax[2].in,
+                         .out_w = ax[2].out,
+                         .channels = a->grid.in_channels,
+                         .kh = ax[0].kernel * ax[1].kernel,
+                         .kw = ax[2].kernel,
+                         .stride = ax[2].stride,
+                         .dilation = ax[2].dilation,
+                         .before = ax[2].pad,
+                         .out_pitch = s->out[0].pitch,
+                         .act = a->act,
+                         .average = a->average};
     j.out_row = ax[2].out * j.out_pitch;
     const bool pairs = a->w >= 0 && ax[0].kernel == 1 && a->k->pairs(&j);
     for (int64_t i = from; i < to; i += j.two ? 2 : 1) {
@@ -68,7 +80,8 @@ static void window_tile(const struct nn_step *s, const struct nn_env *env, int32
             const int32_t iz = op_axis_at(&ax[0], r.o[0], kz);
             for (int32_t ky = 0; ky < ax[1].kernel + j.two; ky++) {
                 const int32_t iy = op_axis_at(&ax[1], r.o[1], ky);
-                row[kz * ax[1].kernel + ky] = iz < 0 || iy < 0 ? NULL : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * pitch;
+                row[kz * ax[1].kernel + ky] =
+                    iz < 0 || iy < 0 ? NULL : x + ((r.outer * ax[0].in + iz) * ax[1].in + iy) * ax[2].in * pitch;
             }
         }
         j.out = nn_at(env, &s->out[0]) + i * ax[2].out * j.out_pitch;
@@ -81,7 +94,8 @@ static void window_tile(const struct nn_step *s, const struct nn_env *env, int32
     }
 }
 
-static enum rc window_prepare(struct nn_prepare *p, const struct ir_window *w, struct nn_step *s, struct window_args **out, struct err *e)
+static enum rc window_prepare(struct nn_prepare *p, const struct ir_window *w, struct nn_step *s,
+                              struct window_args **out, struct err *e)
 {
     enum { TILES = 32 };
     struct window_args *a = *out = nn_args(p, sizeof(*a), e);
@@ -106,7 +120,8 @@ static enum rc depthwise_prepare(struct nn_prepare *p, const struct plan_unit *u
     s->flops = 2 * plan_node_macs(nn_prepare_graph(p), n);
     return plan_taps_pack(p, u->node[0], &a->w, e);
 }
-const struct plan_row plan_row_depthwise = {.name = "depthwise", .pitched_in = true, .pitched_out = true, .prepare = depthwise_prepare};
+const struct plan_row plan_row_depthwise = {
+    .name = "depthwise", .pitched_in = true, .pitched_out = true, .prepare = depthwise_prepare};
 
 static enum rc pool_prepare(struct nn_prepare *p, const struct plan_unit *u, struct nn_step *s, struct err *e)
 {
@@ -118,7 +133,8 @@ static enum rc pool_prepare(struct nn_prepare *p, const struct plan_unit *u, str
     a->average = n->u.pool.kind == IR_REDUCE_AVG;
     return RC_OK;
 }
-const struct plan_row plan_row_pool = {.name = "pool", .pitched_in = true, .pitched_out = true, .prepare = pool_prepare};
+const struct plan_row plan_row_pool = {
+    .name = "pool", .pitched_in = true, .pitched_out = true, .prepare = pool_prepare};
 
 /* ---- global pooling: channels shared out ---- */
 
@@ -133,7 +149,8 @@ static void global_tile(const struct nn_step *s, const struct nn_env *env, int32
 {
     (void)worker;
     const struct global_args *a = s->args;
-    const int32_t lanes = a->k->vector * 4, from = tile * lanes, to = from + lanes < a->channels ? from + lanes : a->channels;
+    const int32_t lanes = a->k->vector * 4, from = tile * lanes,
+                  to = from + lanes < a->channels ? from + lanes : a->channels;
     float *sum = nn_at(env, &s->out[0]) + from;
     for (int32_t i = 0; i < to - from; i++)
         sum[i] = a->average ? 0.0f : -__builtin_inff();

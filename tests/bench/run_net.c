@@ -6,8 +6,8 @@
  *   run_net --bench FILE.h5 THREADS CALLS [--isa I] [--plain]     one line of JSON for peers.py
  *   run_net --layers FILE.h5 THREADS [--isa I] [--plain]          time, GFLOP/s and kernel of each step
  *
- * $NN_CACHE is a folder for packed networks; without it a network is packed in memory each time. Input patterns are those of
- * the Keras reference data. */
+ * $NN_CACHE is a folder for packed networks; without it a network is packed in memory each time. Input patterns are
+ * those of the Keras reference data. */
 #include "base/file.h"
 #include "base/text.h"
 #include "nn.h"
@@ -57,10 +57,14 @@ static float pattern_value(const struct options *o, int32_t k, uint32_t i)
     if (k < INPUTS && o->vocabulary[k])
         return (float)((i * 7 + 3 + input) % (uint32_t)(o->vocabulary[k] < 50 ? o->vocabulary[k] : 50));
     switch (o->pattern[1]) {
-    case '0': return (float)((double)mix(i, 12345u + 1000003u * input) / 4294967296.0);
-    case '1': return (float)((i * 7 + 13 * input) % 256) / 255.0f;
-    case '2': return 2.0f * (float)((double)mix(i, 54321u + 1000003u * input) / 4294967296.0) - 1.0f;
-    default: return 0.5f;
+    case '0':
+        return (float)((double)mix(i, 12345u + 1000003u * input) / 4294967296.0);
+    case '1':
+        return (float)((i * 7 + 13 * input) % 256) / 255.0f;
+    case '2':
+        return 2.0f * (float)((double)mix(i, 54321u + 1000003u * input) / 4294967296.0) - 1.0f;
+    default:
+        return 0.5f;
     }
 }
 
@@ -90,7 +94,8 @@ static enum rc net_open(const struct options *o, struct nn_net **net, struct err
         nn_packed_name(name, sizeof(name), path_base(o->file), &o->build);
         snprintf(path, sizeof(path), "%s/%s", cache, name);
         struct err miss = {0};
-        if (!stat(o->file, &h5) && !stat(path, &nn) && nn.st_mtime >= h5.st_mtime && !nn_net_open(path, &o->build, net, &miss))
+        if (!stat(o->file, &h5) && !stat(path, &nn) && nn.st_mtime >= h5.st_mtime &&
+            !nn_net_open(path, &o->build, net, &miss))
             return RC_OK;
     }
     int ir = -1;
@@ -121,7 +126,8 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void bench(const struct options *o, struct nn_run *run, const float *const *in, float *const *out, size_t out_n, int64_t t0)
+static void bench(const struct options *o, struct nn_run *run, const float *const *in, float *const *out, size_t out_n,
+                  int64_t t0)
 {
     static double ms[CALLS_MAX];
     struct err e = {0};
@@ -140,7 +146,8 @@ static void bench(const struct options *o, struct nn_run *run, const float *cons
     qsort(ms, (size_t)n, sizeof(*ms), by_value);
     struct rusage ru;
     getrusage(RUSAGE_SELF, &ru);
-    printf("{\"median_ms\": %.4f, \"min_ms\": %.4f, \"load_ms\": %.3f, \"first_ms\": %.3f, \"rss_mb\": %.1f, \"output\": [",
+    printf("{\"median_ms\": %.4f, \"min_ms\": %.4f, \"load_ms\": %.3f, \"first_ms\": %.3f, \"rss_mb\": %.1f, "
+           "\"output\": [",
            ms[n / 2], ms[0], (double)(opened - t0) / 1e6, (double)(first - opened) / 1e6, (double)ru.ru_maxrss / 1024);
     for (size_t i = 0; i < 8 && i < out_n; i++)
         printf("%s%.9g", i ? ", " : "", (double)out[0][i]);
@@ -152,7 +159,8 @@ static void layers(const struct nn_net *net, struct nn_run *run, const float *co
     enum { RUNS = 30 };
     const struct nn_info *info = nn_net_info(net);
     struct err e = {0};
-    int64_t *best = mem_zalloc((size_t)info->step_n, sizeof(*best), &e), *now = mem_zalloc((size_t)info->step_n, sizeof(*now), &e);
+    int64_t *best = mem_zalloc((size_t)info->step_n, sizeof(*best), &e),
+            *now = mem_zalloc((size_t)info->step_n, sizeof(*now), &e);
     int64_t total = 0;
     for (int r = 0; best && now && r < RUNS; r++) {
         memset(now, 0, (size_t)info->step_n * sizeof(*now));
@@ -164,11 +172,12 @@ static void layers(const struct nn_net *net, struct nn_run *run, const float *co
     }
     for (int32_t i = 0; best && i < info->step_n; i++)
         total += best[i];
-    printf("arena %.2f MB, packed %.2f MB, %.1f M multiply-adds\n", (double)info->arena_bytes / 1e6, (double)info->packed_bytes / 1e6,
-           info->macs / 1e6);
+    printf("arena %.2f MB, packed %.2f MB, %.1f M multiply-adds\n", (double)info->arena_bytes / 1e6,
+           (double)info->packed_bytes / 1e6, info->macs / 1e6);
     for (int32_t i = 0; best && i < info->step_n; i++)
-        printf("%8.1f us %5.1f %% %7.1f GFLOP/s  %-18s %s\n", (double)best[i] / 1e3, 100.0 * (double)best[i] / (double)total,
-               info->step[i].flops / (double)(best[i] ? best[i] : 1), info->step[i].kernel, info->step[i].label);
+        printf("%8.1f us %5.1f %% %7.1f GFLOP/s  %-18s %s\n", (double)best[i] / 1e3,
+               100.0 * (double)best[i] / (double)total, info->step[i].flops / (double)(best[i] ? best[i] : 1),
+               info->step[i].kernel, info->step[i].label);
     printf("%8.1f us sum of the best of %d\n", (double)total / 1e3, RUNS);
     mem_free(now);
     mem_free(best);

@@ -70,16 +70,19 @@ void graph_weight(struct graph *g, int32_t rank, const int32_t *dim, float low, 
 
 static struct ir_window window2(int32_t k, int32_t stride, int32_t dilation, int32_t mode)
 {
-    return (struct ir_window){.spatial = 2, .kernel = {k, k}, .stride = {stride, stride}, .dilation = {dilation, dilation}, .mode = mode};
+    return (struct ir_window){
+        .spatial = 2, .kernel = {k, k}, .stride = {stride, stride}, .dilation = {dilation, dilation}, .mode = mode};
 }
 
-int32_t graph_conv(struct graph *g, int32_t x, int32_t k, int32_t stride, int32_t dilation, int32_t mode, int32_t cin, int32_t cout, bool bias)
+int32_t graph_conv(struct graph *g, int32_t x, int32_t k, int32_t stride, int32_t dilation, int32_t mode, int32_t cin,
+                   int32_t cout, bool bias)
 {
     const float r = 1.5f / (float)(k * k * cin);
     graph_weight(g, 4, (const int32_t[]){k, k, cin, cout}, -8 * r, 9 * r);
     if (bias)
         graph_weight(g, 1, &cout, -0.5f, 0.5f);
-    struct ir_node n = {.op = IR_CONV, .u.conv = {.w = window2(k, stride, dilation, mode), .groups = 1, .has_bias = bias}};
+    struct ir_node n = {.op = IR_CONV,
+                        .u.conv = {.w = window2(k, stride, dilation, mode), .groups = 1, .has_bias = bias}};
     return graph_node(g, n, x, -1, -1, -1);
 }
 
@@ -132,7 +135,8 @@ int32_t graph_dense(struct graph *g, int32_t x, int32_t k, int32_t units)
 
 int32_t graph_global(struct graph *g, int32_t x, bool keep_dims)
 {
-    return graph_node(g, (struct ir_node){.op = IR_GLOBAL_POOL, .u.global_pool = {2, IR_REDUCE_AVG, keep_dims, 0}}, x, -1, -1, -1);
+    return graph_node(g, (struct ir_node){.op = IR_GLOBAL_POOL, .u.global_pool = {2, IR_REDUCE_AVG, keep_dims, 0}}, x,
+                      -1, -1, -1);
 }
 
 int graph_file(const struct graph *g)
@@ -142,10 +146,27 @@ int graph_file(const struct graph *g)
     static struct ir_layer layer = {.name = 1, .class_name = 7};
     struct graph *w = (struct graph *)(uintptr_t)g; /* the writer takes writable arrays and writes nothing */
     struct ir_graph ir = {
-        .tensor = w->tensor, .tensor_n = g->tensor_n, .node = w->node, .node_n = g->node_n, .weight = w->weight, .weight_n = g->weight_n,
-        .layer = &layer, .layer_n = 1, .index = w->index, .index_n = g->index_n, .text = text, .text_n = (int32_t)sizeof(text),
-        .input = w->input, .input_n = g->input_n, .output = w->output, .output_n = g->output_n, .input_name = names, .output_name = names,
-        .keras_version = 13, .producer = 0, .weights_bytes = g->data_n * (int64_t)sizeof(float),
+        .tensor = w->tensor,
+        .tensor_n = g->tensor_n,
+        .node = w->node,
+        .node_n = g->node_n,
+        .weight = w->weight,
+        .weight_n = g->weight_n,
+        .layer = &layer,
+        .layer_n = 1,
+        .index = w->index,
+        .index_n = g->index_n,
+        .text = text,
+        .text_n = (int32_t)sizeof(text),
+        .input = w->input,
+        .input_n = g->input_n,
+        .output = w->output,
+        .output_n = g->output_n,
+        .input_name = names,
+        .output_name = names,
+        .keras_version = 13,
+        .producer = 0,
+        .weights_bytes = g->data_n * (int64_t)sizeof(float),
     };
     struct err e = {0};
     int64_t at;

@@ -26,7 +26,8 @@ void graph_output(struct graph *g, int32_t tensor);
 int32_t graph_node(struct graph *g, struct ir_node n, int32_t a, int32_t b, int32_t c, int32_t d);
 void graph_weight(struct graph *g, int32_t rank, const int32_t *dim, float low, float high);
 /* Usual layers. kernel 0: depthwise with mult 1 is conv2d_dw. */
-int32_t graph_conv(struct graph *g, int32_t x, int32_t k, int32_t stride, int32_t dilation, int32_t mode, int32_t cin, int32_t cout, bool bias);
+int32_t graph_conv(struct graph *g, int32_t x, int32_t k, int32_t stride, int32_t dilation, int32_t mode, int32_t cin,
+                   int32_t cout, bool bias);
 int32_t graph_dw(struct graph *g, int32_t x, int32_t k, int32_t stride, int32_t dilation, int32_t mode, int32_t c);
 int32_t graph_bn(struct graph *g, int32_t x, int32_t c, int32_t axis);
 int32_t graph_act(struct graph *g, int32_t x, enum ir_fn fn, float a, float b);
@@ -39,8 +40,8 @@ int32_t graph_global(struct graph *g, int32_t x, bool keep_dims);
 
 /* Neutral file in memory; descriptor or -1. */
 int graph_file(const struct graph *g);
-/* Loads, runs with `threads` on a fixed input and returns all outputs in one array (*n floats); NULL when something failed.
- * Caller frees with mem_free. */
+/* Loads, runs with `threads` on a fixed input and returns all outputs in one array (*n floats); NULL when something
+ * failed. Caller frees with mem_free. */
 float *graph_run(const struct graph *g, enum nn_isa isa, bool plain, int32_t threads, size_t *n);
 
 #endif

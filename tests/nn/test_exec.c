@@ -1,8 +1,10 @@
 /* Executor, thread pool, packed files: what can go wrong besides arithmetic. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/file.h"
@@ -238,8 +240,8 @@ static void test_allocations(void **state)
         struct nn_run *run = NULL;
         e = (struct err){0};
         mem_fail_nth(nth);
-        bool good = !nn_net_load(fd, &(struct nn_build){.isa = nn_isa_best()}, &net, &e) && !nn_pool_new(2, &pool, &e) &&
-                    !nn_run_new(net, pool, &run, &e);
+        bool good = !nn_net_load(fd, &(struct nn_build){.isa = nn_isa_best()}, &net, &e) &&
+                    !nn_pool_new(2, &pool, &e) && !nn_run_new(net, pool, &run, &e);
         const unsigned long counted = mem_fail_nth(0);
         nn_run_free(run);
         nn_pool_free(pool);
@@ -268,18 +270,23 @@ static void test_refusals(void **state)
     assert_false(nn_isa_find("mmx", &isa));
     int fd = graph_file(sample());
     const struct nn_shape wrong = {.rank = 3, .dim = {32, 33, 3}}, two[2] = {wrong, wrong};
-    assert_int_equal(nn_net_load(fd, &(struct nn_build){.isa = nn_isa_best(), .input_shape = &wrong, .input_shape_n = 1}, &net, &e), RC_INPUT);
+    assert_int_equal(
+        nn_net_load(fd, &(struct nn_build){.isa = nn_isa_best(), .input_shape = &wrong, .input_shape_n = 1}, &net, &e),
+        RC_INPUT);
     assert_int_equal(e.code, ERR_MODEL_INPUT);
     e = (struct err){0};
-    assert_int_equal(nn_net_load(fd, &(struct nn_build){.isa = nn_isa_best(), .input_shape = two, .input_shape_n = 2}, &net, &e), RC_INPUT);
+    assert_int_equal(
+        nn_net_load(fd, &(struct nn_build){.isa = nn_isa_best(), .input_shape = two, .input_shape_n = 2}, &net, &e),
+        RC_INPUT);
     close(fd);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions),      cmocka_unit_test(test_cancel_and_profile), cmocka_unit_test(test_packed),
-        cmocka_unit_test(test_packed_damage), cmocka_unit_test(test_allocations),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_sessions),    cmocka_unit_test(test_cancel_and_profile),
+        cmocka_unit_test(test_packed),      cmocka_unit_test(test_packed_damage),
+        cmocka_unit_test(test_allocations), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

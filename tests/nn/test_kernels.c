@@ -1,9 +1,12 @@
-/* Every row of kernels.def against plain loops in double precision: odd sizes, tails, every misalignment that floats allow.
- * Buffers end where an unreadable page begins, so that one float too many is a fault even without a sanitizer. */
+/* Every row of kernels.def against plain loops in double precision: odd sizes, tails, every misalignment that floats
+ * allow. Buffers end where an unreadable page begins, so that one float too many is a fault even without a sanitizer.
+ */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "nn.h"
@@ -62,24 +65,37 @@ static void release(void)
 static double act_of(const struct kern_act *a, double x)
 {
     switch (a->fn) {
-    case KERN_CLAMP: return fmin((double)a->b, fmax((double)a->a, x));
-    case KERN_LEAKY: return fmin((double)a->b, x < 0 ? (double)a->a * x : x);
-    case KERN_SWISH: return x / (1 + exp(-x));
-    case KERN_SIGMOID: return 1 / (1 + exp(-x));
-    case KERN_TANH: return tanh(x);
-    case KERN_HARD_SWISH: return x * fmin(1, fmax(0, x / 6 + 0.5));
-    case KERN_HARD_SIGMOID: return fmin(1, fmax(0, x * (double)a->a + (double)a->b));
-    case KERN_ELU: return x > 0 ? x : (double)a->a * (exp(x) - 1);
-    case KERN_EXP: return exp(x);
-    default: return x;
+    case KERN_CLAMP:
+        return fmin((double)a->b, fmax((double)a->a, x));
+    case KERN_LEAKY:
+        return fmin((double)a->b, x < 0 ? (double)a->a * x : x);
+    case KERN_SWISH:
+        return x / (1 + exp(-x));
+    case KERN_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case KERN_TANH:
+        return tanh(x);
+    case KERN_HARD_SWISH:
+        return x * fmin(1, fmax(0, x / 6 + 0.5));
+    case KERN_HARD_SIGMOID:
+        return fmin(1, fmax(0, x * (double)a->a + (double)a->b));
+    case KERN_ELU:
+        return x > 0 ? x : (double)a->a * (exp(x) - 1);
+    case KERN_EXP:
+        return exp(x);
+    default:
+        return x;
     }
 }
 
 static struct kern_act some_act(void)
 {
-    static const struct kern_act all[] = {{KERN_NONE, 0, 0},  {KERN_CLAMP, 0, 6},    {KERN_CLAMP, 0, INFINITY}, {KERN_LEAKY, 0.2f, INFINITY},
-                                          {KERN_SWISH, 0, 0}, {KERN_SIGMOID, 0, 0},  {KERN_TANH, 0, 0},         {KERN_HARD_SWISH, 0, 0},
-                                          {KERN_ELU, 1, 0},   {KERN_HARD_SIGMOID, 0.2f, 0.5f}, {KERN_EXP, 0, 0}};
+    static const struct kern_act all[] = {{KERN_NONE, 0, 0},         {KERN_CLAMP, 0, 6},
+                                          {KERN_CLAMP, 0, INFINITY}, {KERN_LEAKY, 0.2f, INFINITY},
+                                          {KERN_SWISH, 0, 0},        {KERN_SIGMOID, 0, 0},
+                                          {KERN_TANH, 0, 0},         {KERN_HARD_SWISH, 0, 0},
+                                          {KERN_ELU, 1, 0},          {KERN_HARD_SIGMOID, 0.2f, 0.5f},
+                                          {KERN_EXP, 0, 0}};
     return all[pick(0, (int32_t)(sizeof(all) / sizeof(*all)) - 1)];
 }
 
@@ -91,12 +107,21 @@ static void near(double got, double want, double scale, const char *what, const 
 
 static void each_row(void (*test)(const struct kern_isa *k))
 {
-    for (int32_t i = 0; i < NN_ISA_N; i++) {
+    static const struct {
+        enum nn_isa isa;
+        const struct kern_isa *(*table)(void);
+    } all[] = {
+#define KERNELS(id, name) {NN_ISA_##id, kern_##name},
+#include "nn/kernel/kernels.def"
+#undef KERNELS
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         seed = 1;
-        if (nn_isa_usable((enum nn_isa)i))
-            test(kern_isa(i));
+        assert_ptr_equal(all[i].table(), kern_isa((int32_t)all[i].isa));
+        if (nn_isa_usable(all[i].isa))
+            test(all[i].table());
         else
-            print_message("skipped: this processor has no %s\n", nn_isa_name((enum nn_isa)i));
+            print_message("skipped: this processor has no %s\n", nn_isa_name(all[i].isa));
     }
 }
 
@@ -116,10 +141,12 @@ static void pack(const struct kern_isa *k, const float *b, const float *bias, in
 
 static void one_product(const struct kern_isa *k)
 {
-    const int32_t m = pick(1, 31), taps = pick(1, 3), kk = pick(1, 37), n = pick(1, 150), lda = kk + pick(0, 3), ldc = n + pick(0, 5);
+    const int32_t m = pick(1, 31), taps = pick(1, 3), kk = pick(1, 37), n = pick(1, 150), lda = kk + pick(0, 3),
+                  ldc = n + pick(0, 5);
     const bool rows = taps > 1 || pick(0, 1), residual = pick(0, 1), twice = pick(0, 3) == 0;
     const int64_t kt = (int64_t)taps * kk;
-    float *a = room((int64_t)m * taps * lda), *b = room(kt * n), *bias = room(n), *packed = room(kern_panels_floats(k, n, kt));
+    float *a = room((int64_t)m * taps * lda), *b = room(kt * n), *bias = room(n),
+          *packed = room(kern_panels_floats(k, n, kt));
     float *c = room((int64_t)(m - 1) * ldc + n), *r = room((int64_t)m * ldc);
     const float *row[31 * 3];
     for (int32_t t = 0; t < taps; t++) {
@@ -127,8 +154,20 @@ static void one_product(const struct kern_isa *k)
             row[t * m + i] = a + ((int64_t)t * m + i) * lda;
     }
     pack(k, b, bias, kt, n, packed);
-    struct kern_gemm j = {.a = a, .lda = lda, .row = rows ? row : NULL, .row_n = m, .m = m, .taps = taps, .k = kk, .n = n,
-                          .panel_end = kern_panel_n(k, n), .b = packed, .c = c, .ldc = ldc, .residual = residual ? r : NULL, .ldr = ldc,
+    struct kern_gemm j = {.a = a,
+                          .lda = lda,
+                          .row = rows ? row : NULL,
+                          .row_n = m,
+                          .m = m,
+                          .taps = taps,
+                          .k = kk,
+                          .n = n,
+                          .panel_end = kern_panel_n(k, n),
+                          .b = packed,
+                          .c = c,
+                          .ldc = ldc,
+                          .residual = residual ? r : NULL,
+                          .ldr = ldc,
                           .act = some_act()};
     const int32_t cut = twice ? pick(0, j.panel_end) : 0;
     if (twice) { /* panels in two calls, the first of them held and gone over again with zero weights */
@@ -149,7 +188,8 @@ static void one_product(const struct kern_isa *k)
                 }
             }
             want += residual ? (double)r[(int64_t)i * ldc + x] : 0;
-            near((double)c[(int64_t)i * ldc + x], act_of(&j.act, want), size * (1 + act_of(&j.act, fabs(want)) ), "product", k, (int64_t)i * n + x);
+            near((double)c[(int64_t)i * ldc + x], act_of(&j.act, want), size * (1 + act_of(&j.act, fabs(want))),
+                 "product", k, (int64_t)i * n + x);
         }
     }
     release();
@@ -166,12 +206,26 @@ static void product_in_parts(const struct kern_isa *k)
 {
     for (int i = 0; i < 40; i++) {
         const int32_t m = pick(1, 20), k1 = pick(1, 20), k2 = pick(1, 20), n = pick(1, 100);
-        float *a = room((int64_t)m * (k1 + k2)), *b = room((int64_t)(k1 + k2) * n), *bias = room(n), *r = room((int64_t)m * n);
-        float *p1 = room(kern_panels_floats(k, n, k1)), *p2 = room(kern_panels_floats(k, n, k2)), *c = room((int64_t)m * n);
+        float *a = room((int64_t)m * (k1 + k2)), *b = room((int64_t)(k1 + k2) * n), *bias = room(n),
+              *r = room((int64_t)m * n);
+        float *p1 = room(kern_panels_floats(k, n, k1)), *p2 = room(kern_panels_floats(k, n, k2)),
+              *c = room((int64_t)m * n);
         pack(k, b, bias, k1, n, p1);
         pack(k, b + (int64_t)k1 * n, bias, k2, n, p2);
-        struct kern_gemm j = {.a = a, .lda = k1 + k2, .m = m, .taps = 1, .k = k1, .n = n, .panel_end = kern_panel_n(k, n), .b = p1, .c = c,
-                              .ldc = n, .residual = r, .ldr = n, .hold = true, .act = {KERN_CLAMP, 0, 1}};
+        struct kern_gemm j = {.a = a,
+                              .lda = k1 + k2,
+                              .m = m,
+                              .taps = 1,
+                              .k = k1,
+                              .n = n,
+                              .panel_end = kern_panel_n(k, n),
+                              .b = p1,
+                              .c = c,
+                              .ldc = n,
+                              .residual = r,
+                              .ldr = n,
+                              .hold = true,
+                              .act = {KERN_CLAMP, 0, 1}};
         k->gemm(&j);
         j.a = a + k1;
         j.k = k2;
@@ -195,7 +249,8 @@ static void product_in_parts(const struct kern_isa *k)
 
 static void one_row(const struct kern_isa *k, bool pooling)
 {
-    const int32_t c = pick(1, 70), kw = pick(1, 7), w = pick(1, 40), dilation = pick(1, 2), stride = pick(1, 3), before = pick(0, (kw - 1) * dilation);
+    const int32_t c = pick(1, 70), kw = pick(1, 7), w = pick(1, 40), dilation = pick(1, 2), stride = pick(1, 3),
+                  before = pick(0, (kw - 1) * dilation);
     const bool square = kw == 3 || kw == 5;
     const int32_t kh = square && pick(0, 1) ? kw : pick(1, 5);
     const int32_t reach = (kw - 1) * dilation + 1, out_w = (w + before + pick(0, reach - 1) - reach) / stride + 1;
@@ -203,7 +258,8 @@ static void one_row(const struct kern_isa *k, bool pooling)
     if (out_w < 1 || w + before < reach)
         return;
     const int32_t blocks = (c + k->vector - 1) / k->vector;
-    float *x = room((int64_t)(kh + 1) * w * pitch - (pitch - c)), *weights = room((int64_t)blocks * (1 + kh * kw) * k->vector);
+    float *x = room((int64_t)(kh + 1) * w * pitch - (pitch - c)),
+          *weights = room((int64_t)blocks * (1 + kh * kw) * k->vector);
     const float *row[8];
     int32_t real = 0;
     for (int32_t i = 0; i <= kh; i++) {
@@ -214,9 +270,21 @@ static void one_row(const struct kern_isa *k, bool pooling)
         row[0] = x;
     float *sum = room(c), sum0[70];
     memcpy(sum0, sum, (size_t)c * sizeof(float));
-    struct kern_row j = {.row = row, .pitch = pitch, .in_w = w, .out_w = out_w, .channels = c, .kh = kh, .kw = kw, .stride = stride,
-                         .dilation = dilation, .before = before, .w = weights, .out_pitch = out_pitch, .out_row = out_w * out_pitch,
-                         .act = pooling ? (struct kern_act){0} : some_act(), .average = pick(0, 1)};
+    struct kern_row j = {.row = row,
+                         .pitch = pitch,
+                         .in_w = w,
+                         .out_w = out_w,
+                         .channels = c,
+                         .kh = kh,
+                         .kw = kw,
+                         .stride = stride,
+                         .dilation = dilation,
+                         .before = before,
+                         .w = weights,
+                         .out_pitch = out_pitch,
+                         .out_row = out_w * out_pitch,
+                         .act = pooling ? (struct kern_act){0} : some_act(),
+                         .average = pick(0, 1)};
     j.two = !pooling && k->pairs(&j) && pick(0, 1);
     j.sum = !pooling && pick(0, 1) ? sum : NULL;
     j.out = room((1 + j.two) * out_w * out_pitch - (out_pitch - c));
@@ -273,7 +341,8 @@ static void flat(const struct kern_isa *k)
         const int32_t n = pick(1, 200), c = pick(1, 70), m = pick(1, 5);
         const struct kern_act act = some_act();
         const int32_t fns[] = {IR_ADD, IR_SUB, IR_MUL, IR_MAX, IR_MIN}, fn = fns[pick(0, 4)];
-        float *x = room(n), *y = room(n), *z = room(n), *rows_in = room((int64_t)m * c), *scale = room(c), *shift = room(c), *sum = room(c);
+        float *x = room(n), *y = room(n), *z = room(n), *rows_in = room((int64_t)m * c), *scale = room(c),
+              *shift = room(c), *sum = room(c);
         for (int32_t q = 0; q < n; q++)
             x[q] *= 12;
         k->map(&act, x, y, n);
@@ -282,12 +351,17 @@ static void flat(const struct kern_isa *k)
         k->binary(fn, x, z, y, n, &act);
         for (int32_t q = 0; q < n; q++) {
             const double a = (double)x[q], b = (double)z[q];
-            const double v = fn == IR_ADD ? a + b : fn == IR_SUB ? a - b : fn == IR_MUL ? a * b : fn == IR_MAX ? fmax(a, b) : fmin(a, b);
+            const double v = fn == IR_ADD   ? a + b
+                             : fn == IR_SUB ? a - b
+                             : fn == IR_MUL ? a * b
+                             : fn == IR_MAX ? fmax(a, b)
+                                            : fmin(a, b);
             near((double)y[q], act_of(&act, v), 1 + 13 * (1 + fabs(act_of(&act, v))), "binary", k, q);
         }
         float *rows_out = room((int64_t)m * c), before[70];
         const bool maximum = pick(0, 1);
-        k->affine(rows_in, c, rows_out, c, m, c, scale, pick(0, 1) ? shift : NULL, &(struct kern_act){KERN_CLAMP, -9, 9});
+        k->affine(rows_in, c, rows_out, c, m, c, scale, pick(0, 1) ? shift : NULL,
+                  &(struct kern_act){KERN_CLAMP, -9, 9});
         memcpy(before, sum, (size_t)c * sizeof(float));
         k->reduce(rows_in, c, m, c, sum, maximum);
         for (int32_t q = 0; q < c; q++) {
@@ -354,6 +428,7 @@ static void test_flat(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_rows), cmocka_unit_test(test_flat)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_rows),
+                                       cmocka_unit_test(test_flat)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

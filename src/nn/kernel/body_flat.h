@@ -1,22 +1,21 @@
 /* Element-wise and per-channel work. */
+#include "nn/kernel/body_math.h"
 
 static void map(const struct kern_act *act, const float *from, float *to, int64_t n)
 {
     int64_t i = 0;
     for (; i + 4 * VL <= n; i += 4 * VL) {
         vec four[4];
-        UNROLL for (int q = 0; q < 4; q++)
-            four[q] = v_load(from + i + q * VL);
-#define FOUR_FOR(statement)             \
-    UNROLL for (int q = 0; q < 4; q++)  \
-    {                                   \
-        vec x = four[q];                \
-        statement;                      \
-        four[q] = x;                    \
+        UNROLL for (int q = 0; q < 4; q++) four[q] = v_load(from + i + q * VL);
+#define FOUR_FOR(statement)                                                                                            \
+    UNROLL for (int q = 0; q < 4; q++)                                                                                 \
+    {                                                                                                                  \
+        vec x = four[q];                                                                                               \
+        statement;                                                                                                     \
+        four[q] = x;                                                                                                   \
     }
         ACT_BLOCK(act, FOUR_FOR);
-        UNROLL for (int q = 0; q < 4; q++)
-            v_store(to + i + q * VL, four[q]);
+        UNROLL for (int q = 0; q < 4; q++) v_store(to + i + q * VL, four[q]);
     }
     for (; i + VL <= n; i += VL)
         v_store(to + i, act_one(act, v_load(from + i)));
@@ -24,8 +23,8 @@ static void map(const struct kern_act *act, const float *from, float *to, int64_
         v_store_some(to + i, v_mask((int)(n - i)), act_one(act, v_load_some(from + i, v_mask((int)(n - i)))));
 }
 
-static void affine(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, int32_t channels, const float *scale,
-                   const float *shift, const struct kern_act *act)
+static void affine(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, int32_t channels,
+                   const float *scale, const float *shift, const struct kern_act *act)
 {
     for (int32_t c = 0; c < channels; c += VL) {
         const bool part = c + VL > channels;
@@ -50,11 +49,16 @@ static void affine(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t r
 static inline vec combine(int32_t fn, vec a, vec b)
 {
     switch (fn) {
-    case IR_ADD: return v_add(a, b);
-    case IR_SUB: return v_sub(a, b);
-    case IR_MUL: return v_mul(a, b);
-    case IR_MAX: return v_max(a, b);
-    default: return v_min(a, b);
+    case IR_ADD:
+        return v_add(a, b);
+    case IR_SUB:
+        return v_sub(a, b);
+    case IR_MUL:
+        return v_mul(a, b);
+    case IR_MAX:
+        return v_max(a, b);
+    default:
+        return v_min(a, b);
     }
 }
 

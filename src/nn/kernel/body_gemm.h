@@ -1,12 +1,10 @@
-/* Matrix product on packed panels. A register tile is MR rows by NV vectors of columns; every MR up to the table's largest has
- * its own code, so that a band of rows is cut into equal tiles and no row is computed in vain. */
-
-#define UNROLL _Pragma("GCC unroll 32")
-#define INLINE static inline __attribute__((always_inline))
+/* Matrix product on packed panels. A register tile is MR rows by NV vectors of columns; every MR up to the table's
+ * largest has its own code, so that a band of rows is cut into equal tiles and no row is computed in vain. */
+#include "nn/kernel/body_math.h"
 
 struct panel_job {
     const struct kern_gemm *j;
-    const float *b;     /* this panel: bias, then k rows */
+    const float *b;       /* this panel: bias, then k rows */
     int32_t column, wide; /* first column, columns */
     vec *spill;           /* of tiles whose activation is a call */
     int64_t step;         /* floats between vectors of C */
@@ -23,34 +21,31 @@ INLINE void tile_epilogue(const int MR, const int NV, vec acc[], const struct pa
         const float *r = j->residual + m0 * j->ldr + p->column;
         UNROLL for (int m = 0; m < MR; m++)
         {
-            UNROLL for (int v = 0; v < NV - 1; v++)
-                acc[m * NV + v] = v_add(acc[m * NV + v], v_load(r + m * j->ldr + v * VL));
+            UNROLL for (int v = 0; v < NV - 1; v++) acc[m * NV + v] =
+                v_add(acc[m * NV + v], v_load(r + m * j->ldr + v * VL));
             const float *last = r + m * j->ldr + (NV - 1) * VL;
             acc[m * NV + NV - 1] = v_add(acc[m * NV + NV - 1], full ? v_load(last) : v_load_some(last, mask));
         }
     }
-#define TILE_FOR(statement)                      \
-    UNROLL for (int i = 0; i < MR * NV; i++)     \
-    {                                            \
-        vec x = acc[i];                          \
-        statement;                               \
-        acc[i] = x;                              \
+#define TILE_FOR(statement)                                                                                            \
+    UNROLL for (int i = 0; i < MR * NV; i++)                                                                           \
+    {                                                                                                                  \
+        vec x = acc[i];                                                                                                \
+        statement;                                                                                                     \
+        acc[i] = x;                                                                                                    \
     }
     if (!j->hold && j->act.fn == KERN_CLAMP) {
         const vec aa = v_set(j->act.a), bb = v_set(j->act.b);
         TILE_FOR(x = v_min(bb, v_max(aa, x)));
     } else if (!j->hold && j->act.fn != KERN_NONE) {
         vec *spill = p->spill;
-        UNROLL for (int i = 0; i < MR * NV; i++)
-            spill[i] = acc[i];
+        UNROLL for (int i = 0; i < MR * NV; i++) spill[i] = acc[i];
         activate(&j->act, spill, MR * NV);
-        UNROLL for (int i = 0; i < MR * NV; i++)
-            acc[i] = spill[i];
+        UNROLL for (int i = 0; i < MR * NV; i++) acc[i] = spill[i];
     }
     UNROLL for (int m = 0; m < MR; m++)
     {
-        UNROLL for (int v = 0; v < NV - 1; v++)
-            v_store(c + m * j->ldc + v * step, acc[m * NV + v]);
+        UNROLL for (int v = 0; v < NV - 1; v++) v_store(c + m * j->ldc + v * step, acc[m * NV + v]);
         float *last = c + m * j->ldc + (NV - 1) * step;
         if (full)
             v_store(last, acc[m * NV + NV - 1]);
@@ -71,16 +66,14 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
     if (j->more) {
         UNROLL for (int m = 0; m < MR; m++)
         {
-            UNROLL for (int v = 0; v < NV - 1; v++)
-                acc[m * NV + v] = v_load(c + m * j->ldc + v * step);
+            UNROLL for (int v = 0; v < NV - 1; v++) acc[m * NV + v] = v_load(c + m * j->ldc + v * step);
             const float *last = c + m * j->ldc + (NV - 1) * step;
             acc[m * NV + NV - 1] = full ? v_load(last) : v_load_some(last, mask);
         }
     } else {
         UNROLL for (int m = 0; m < MR; m++)
         {
-            UNROLL for (int v = 0; v < NV; v++)
-                acc[m * NV + v] = v_load(b + v * VL);
+            UNROLL for (int v = 0; v < NV; v++) acc[m * NV + v] = v_load(b + v * VL);
         }
     }
     b += NV * VL;
@@ -88,17 +81,15 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
     const float *ahead = p->ahead;
     for (int32_t t = 0; t < j->taps; t++) {
         const float *a[MR_MOST];
-        UNROLL for (int m = 0; m < MR; m++)
-            a[m] = j->row ? j->row[(int64_t)t * j->row_n + m0 + m] : (j->tap ? j->tap[t] : j->a) + (m0 + m) * j->lda;
+        UNROLL for (int m = 0; m < MR; m++) a[m] =
+            j->row ? j->row[(int64_t)t * j->row_n + m0 + m] : (j->tap ? j->tap[t] : j->a) + (m0 + m) * j->lda;
         for (int64_t i = 0; i < k; i++) {
             vec w[NV_MOST];
-            UNROLL for (int v = 0; v < NV; v++)
-                w[v] = v_load(b + v * VL);
+            UNROLL for (int v = 0; v < NV; v++) w[v] = v_load(b + v * VL);
             UNROLL for (int m = 0; m < MR; m++)
             {
                 const vec x = v_set(a[m][i]);
-                UNROLL for (int v = 0; v < NV; v++)
-                    acc[m * NV + v] = v_fma(x, w[v], acc[m * NV + v]);
+                UNROLL for (int v = 0; v < NV; v++) acc[m * NV + v] = v_fma(x, w[v], acc[m * NV + v]);
             }
             b += NV * VL;
             __builtin_prefetch(ahead, 0, 2);
@@ -109,10 +100,10 @@ INLINE void tile_body(const int MR, const int NV, const struct panel_job *p, int
 }
 
 typedef void tile_fn(const struct panel_job *p, int32_t m0);
-#define TILE(MR, NV)                                                        \
-    static void tile_##MR##_##NV(const struct panel_job *p, int32_t m0)     \
-    {                                                                       \
-        tile_body(MR, NV, p, m0);                                           \
+#define TILE(MR, NV)                                                                                                   \
+    static void tile_##MR##_##NV(const struct panel_job *p, int32_t m0)                                                \
+    {                                                                                                                  \
+        tile_body(MR, NV, p, m0);                                                                                      \
     }
 TILES(TILE)
 #undef TILE
@@ -127,7 +118,8 @@ static void gemm(const struct kern_gemm *j)
     vec spill[MR_MOST * NV_MOST];
     for (int32_t i = j->panel; i < j->panel_end; i++) {
         const int32_t width = kern_panel_width(self, j->n, i), nv = width / VL;
-        struct panel_job p = {.j = j, .spill = spill, .step = j->c_step ? j->c_step : VL, .column = kern_panel_start(self, j->n, i)};
+        struct panel_job p = {
+            .j = j, .spill = spill, .step = j->c_step ? j->c_step : VL, .column = kern_panel_start(self, j->n, i)};
         p.wide = j->n - p.column < width ? j->n - p.column : width;
         p.b = j->b + kern_panel_offset(self, j->n, kt, i);
         const int32_t most = self->rows_max[nv], count = (j->m + most - 1) / most;

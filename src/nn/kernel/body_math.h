@@ -1,9 +1,15 @@
 /* Element functions on vectors. Relative error of v_exp below 2e-7 (checked in tests against double precision). */
+#ifndef CLINIC_NN_BODY_MATH_H
+#define CLINIC_NN_BODY_MATH_H
+
+#define UNROLL _Pragma("GCC unroll 32")
+#define INLINE static inline __attribute__((always_inline))
 
 /* Adding it leaves the nearest whole number in the low bits of the sum. */
 static const float ROUNDER = 12582912.0f;
 
-/* Cephes' expf: x = n ln2 + r, 2^n by exponent bits, polynomial of degree 5 in r. Arguments beyond the ends count as the ends. */
+/* Cephes' expf: x = n ln2 + r, 2^n by exponent bits, polynomial of degree 5 in r. Arguments beyond the ends count as
+ * the ends. */
 static inline vec v_exp_bounded(vec x)
 {
     x = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));
@@ -74,33 +80,61 @@ static inline vec v_gelu(vec x)
 }
 
 /* One case of the switch for a whole block of vectors: FOR(statement) runs it with x naming each of them. */
-#define ACT_BLOCK(act, FOR)                                                                                              \
-    do {                                                                                                                 \
-        const vec aa = v_set((act)->a), bb = v_set((act)->b);                                                            \
-        switch ((act)->fn) {                                                                                             \
-        case KERN_NONE: break;                                                                                           \
-        case KERN_CLAMP: FOR(x = v_min(bb, v_max(aa, x))); break;                                                        \
-        case KERN_LEAKY: FOR(x = v_min(bb, v_less(x, v_zero(), v_mul(aa, x), x))); break;                                \
-        case KERN_SWISH: FOR(x = v_mul(x, v_sigmoid(x))); break;                                                         \
-        case KERN_SIGMOID: FOR(x = v_sigmoid(x)); break;                                                                 \
-        case KERN_TANH: FOR(x = v_tanh(x)); break;                                                                       \
-        case KERN_GELU: FOR(x = v_gelu(x)); break;                                                                       \
-        case KERN_HARD_SWISH:                                                                                            \
-            FOR(x = v_mul(x, v_min(v_set(1.0f), v_max(v_zero(), v_fma(x, v_set(1.0f / 6.0f), v_set(0.5f))))));           \
-            break;                                                                                                       \
-        case KERN_HARD_SIGMOID: FOR(x = v_min(v_set(1.0f), v_max(v_zero(), v_fma(x, aa, bb)))); break;                   \
-        case KERN_ELU: FOR(x = v_less(v_zero(), x, x, v_mul(aa, v_sub(v_exp(x), v_set(1.0f))))); break;                  \
-        default: FOR(x = v_exp(x)); break;                                                                               \
-        }                                                                                                                \
+#define ACT_BLOCK(act, FOR)                                                                                            \
+    do {                                                                                                               \
+        const vec aa = v_set((act)->a), bb = v_set((act)->b);                                                          \
+        switch ((act)->fn) {                                                                                           \
+        case KERN_NONE:                                                                                                \
+            break;                                                                                                     \
+        case KERN_CLAMP:                                                                                               \
+            FOR(x = v_min(bb, v_max(aa, x)));                                                                          \
+            break;                                                                                                     \
+        case KERN_LEAKY:                                                                                               \
+            FOR(x = v_min(bb, v_less(x, v_zero(), v_mul(aa, x), x)));                                                  \
+            break;                                                                                                     \
+        case KERN_SWISH:                                                                                               \
+            FOR(x = v_mul(x, v_sigmoid(x)));                                                                           \
+            break;                                                                                                     \
+        case KERN_SIGMOID:                                                                                             \
+            FOR(x = v_sigmoid(x));                                                                                     \
+            break;                                                                                                     \
+        case KERN_TANH:                                                                                                \
+            FOR(x = v_tanh(x));                                                                                        \
+            break;                                                                                                     \
+        case KERN_GELU:                                                                                                \
+            FOR(x = v_gelu(x));                                                                                        \
+            break;                                                                                                     \
+        case KERN_HARD_SWISH:                                                                                          \
+            FOR(x = v_mul(x, v_min(v_set(1.0f), v_max(v_zero(), v_fma(x, v_set(1.0f / 6.0f), v_set(0.5f))))));         \
+            break;                                                                                                     \
+        case KERN_HARD_SIGMOID:                                                                                        \
+            FOR(x = v_min(v_set(1.0f), v_max(v_zero(), v_fma(x, aa, bb))));                                            \
+            break;                                                                                                     \
+        case KERN_ELU:                                                                                                 \
+            FOR(x = v_less(v_zero(), x, x, v_mul(aa, v_sub(v_exp(x), v_set(1.0f)))));                                  \
+            break;                                                                                                     \
+        default:                                                                                                       \
+            FOR(x = v_exp(x));                                                                                         \
+            break;                                                                                                     \
+        }                                                                                                              \
     } while (0)
 
 static void activate(const struct kern_act *act, vec *v, int n)
 {
-#define EACH_FOR(statement)       \
-    for (int i = 0; i < n; i++) { \
-        vec x = v[i];             \
-        statement;                \
-        v[i] = x;                 \
+#define EACH_FOR(statement)                                                                                            \
+    for (int i = 0; i < n; i++) {                                                                                      \
+        vec x = v[i];                                                                                                  \
+        statement;                                                                                                     \
+        v[i] = x;                                                                                                      \
     }
     ACT_BLOCK(act, EACH_FOR);
 }
+
+#define ONE_FOR(statement) statement
+static inline vec act_one(const struct kern_act *act, vec x)
+{
+    ACT_BLOCK(act, ONE_FOR);
+    return x;
+}
+
+#endif

@@ -1,5 +1,6 @@
-/* Rows of depthwise convolutions and pooling: one vector of channels at a time, along the row. Columns whose window lies
- * inside go in blocks of several, each count with its own code; columns at the edges go alone with fewer taps. */
+/* Rows of depthwise convolutions and pooling: one vector of channels at a time, along the row. Columns whose window
+ * lies inside go in blocks of several, each count with its own code; columns at the edges go alone with fewer taps. */
+#include "nn/kernel/body_math.h"
 
 struct row_block { /* channels c .. c + VL of one row */
     const struct kern_row *j;
@@ -36,20 +37,13 @@ static void row_taps(const struct kern_row *j, int32_t x, int32_t *k0, int32_t *
 }
 
 #define ROW_LOAD(p) (PART ? v_load_some((p), b->mask) : v_load(p))
-#define ROW_STORE(p, v)                      \
-    do {                                     \
-        if (PART)                            \
-            v_store_some((p), b->mask, (v)); \
-        else                                 \
-            v_store((p), (v));               \
+#define ROW_STORE(p, v)                                                                                                \
+    do {                                                                                                               \
+        if (PART)                                                                                                      \
+            v_store_some((p), b->mask, (v));                                                                           \
+        else                                                                                                           \
+            v_store((p), (v));                                                                                         \
     } while (0)
-
-#define ONE_FOR(statement) statement
-static inline vec act_one(const struct kern_act *act, vec x)
-{
-    ACT_BLOCK(act, ONE_FOR);
-    return x;
-}
 
 /* Keeps the compiler from turning a walking pointer into one precomputed address per load. */
 #define WALK(p) __asm__("" : "+r"(p))
@@ -59,14 +53,11 @@ INLINE void dw_finish(struct row_block *b, float *line, int32_t x, const int N, 
     const struct kern_row *j = b->j;
     if (j->act.fn == KERN_CLAMP) {
         const vec aa = v_set(j->act.a), bb = v_set(j->act.b);
-        UNROLL for (int i = 0; i < N; i++)
-            acc[i] = v_min(bb, v_max(aa, acc[i]));
+        UNROLL for (int i = 0; i < N; i++) acc[i] = v_min(bb, v_max(aa, acc[i]));
     } else if (j->act.fn != KERN_NONE) {
-        UNROLL for (int i = 0; i < N; i++)
-            b->spill[i] = acc[i];
+        UNROLL for (int i = 0; i < N; i++) b->spill[i] = acc[i];
         activate(&j->act, b->spill, N);
-        UNROLL for (int i = 0; i < N; i++)
-            acc[i] = b->spill[i];
+        UNROLL for (int i = 0; i < N; i++) acc[i] = b->spill[i];
     }
     float *out = line + (int64_t)x * j->out_pitch + b->c;
     UNROLL for (int i = 0; i < N; i++)
@@ -76,20 +67,19 @@ INLINE void dw_finish(struct row_block *b, float *line, int32_t x, const int N, 
         WALK(out);
     }
     if (j->sum) {
-        UNROLL for (int i = 0; i < N; i++)
-            b->sum = v_add(b->sum, acc[i]);
+        UNROLL for (int i = 0; i < N; i++) b->sum = v_add(b->sum, acc[i]);
     }
 }
 
-/* N columns from x, window KW wide and stride S known, dilation 1: each input column is read once for all outputs it touches.
- * EDGE: some of the columns may lie outside the picture. */
-INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, const int S, const int PART, const int EDGE)
+/* N columns from x, window KW wide and stride S known, dilation 1: each input column is read once for all outputs it
+ * touches. EDGE: some of the columns may lie outside the picture. */
+INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, const int S, const int PART,
+                     const int EDGE)
 {
     const struct kern_row *j = b->j;
     const vec bias = v_load(b->w);
     vec acc[ROW_PIXELS];
-    UNROLL for (int i = 0; i < N; i++)
-        acc[i] = bias;
+    UNROLL for (int i = 0; i < N; i++) acc[i] = bias;
     const float *w = b->w + VL;
     const int32_t first = x * S - j->before;
     for (int32_t ky = 0; ky < j->kh; ky++, w += KW * VL) {
@@ -97,8 +87,7 @@ INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, 
             continue;
         const float *p = j->row[ky] + first * j->pitch + b->at;
         vec wv[5];
-        UNROLL for (int k = 0; k < KW; k++)
-            wv[k] = v_load(w + k * VL);
+        UNROLL for (int k = 0; k < KW; k++) wv[k] = v_load(w + k * VL);
         UNROLL for (int col = 0; col < (N - 1) * S + KW; col++)
         {
             if (!EDGE || (uint32_t)(first + col) < (uint32_t)j->in_w) {
@@ -117,8 +106,9 @@ INLINE void dw_slide(struct row_block *b, int32_t x, const int N, const int KW, 
 }
 
 /* One input row of two output rows at once: FIRST adds to the upper one, SECOND to the lower one. */
-INLINE void dw_pair_row(const struct row_block *b, const float *p, int32_t first, const float *w, const int N, const int KW,
-                        const int PART, const int EDGE, const int FIRST, const int SECOND, vec upper[], vec lower[])
+INLINE void dw_pair_row(const struct row_block *b, const float *p, int32_t first, const float *w, const int N,
+                        const int KW, const int PART, const int EDGE, const int FIRST, const int SECOND, vec upper[],
+                        vec lower[])
 {
     const struct kern_row *j = b->j;
     vec w0[5], w1[5];
@@ -150,8 +140,7 @@ INLINE void dw_pair(struct row_block *b, int32_t x, const int N, const int KW, c
     const struct kern_row *j = b->j;
     const vec bias = v_load(b->w);
     vec upper[PAIR_PIXELS], lower[PAIR_PIXELS];
-    UNROLL for (int i = 0; i < N; i++)
-        upper[i] = lower[i] = bias;
+    UNROLL for (int i = 0; i < N; i++) upper[i] = lower[i] = bias;
     const float *w = b->w + VL;
     const int32_t first = x - j->before;
     const int64_t at = first * j->pitch + b->at;
@@ -175,8 +164,7 @@ INLINE void dw_columns(struct row_block *b, int32_t x, const int N, const int PA
     const int64_t step = j->stride * j->pitch, tap = j->dilation * j->pitch;
     const vec bias = v_load(b->w);
     vec acc[ROW_PIXELS];
-    UNROLL for (int i = 0; i < N; i++)
-        acc[i] = bias;
+    UNROLL for (int i = 0; i < N; i++) acc[i] = bias;
     const int32_t first = x * j->stride - j->before;
     const float *w = b->w + VL;
     for (int32_t ky = 0; ky < j->kh; ky++, w += j->kw * VL) {
@@ -200,37 +188,52 @@ INLINE void dw_columns(struct row_block *b, int32_t x, const int N, const int PA
 
 typedef void columns_fn(struct row_block *b, int32_t x);
 enum { DW_ANY, DW_3_1, DW_3_2, DW_5_1, DW_5_2, DW_KINDS };
-#define DW_FN(kind, N, P, E, body) \
-    static void kind##_##N##_##P##_##E(struct row_block *b, int32_t x) { body; }
-#define COLUMNS_E(N, P, E)                                   \
-    DW_FN(dw_any, N, P, E, dw_columns(b, x, N, P, E))        \
-    DW_FN(dw_31, N, P, E, dw_slide(b, x, N, 3, 1, P, E))     \
-    DW_FN(dw_32, N, P, E, dw_slide(b, x, N, 3, 2, P, E))     \
-    DW_FN(dw_51, N, P, E, dw_slide(b, x, N, 5, 1, P, E))     \
+#define DW_FN(kind, N, P, E, body)                                                                                     \
+    static void kind##_##N##_##P##_##E(struct row_block *b, int32_t x)                                                 \
+    {                                                                                                                  \
+        body;                                                                                                          \
+    }
+#define COLUMNS_E(N, P, E)                                                                                             \
+    DW_FN(dw_any, N, P, E, dw_columns(b, x, N, P, E))                                                                  \
+    DW_FN(dw_31, N, P, E, dw_slide(b, x, N, 3, 1, P, E))                                                               \
+    DW_FN(dw_32, N, P, E, dw_slide(b, x, N, 3, 2, P, E))                                                               \
+    DW_FN(dw_51, N, P, E, dw_slide(b, x, N, 5, 1, P, E))                                                               \
     DW_FN(dw_52, N, P, E, dw_slide(b, x, N, 5, 2, P, E))
 #define COLUMNS(N, P) COLUMNS_E(N, P, 0) COLUMNS_E(N, P, 1)
 ROW_COUNTS(COLUMNS)
 #undef COLUMNS
 #undef COLUMNS_E
-#define COLUMNS_E(N, P, E)                                                                                         \
-    [P][DW_ANY][E][N] = dw_any_##N##_##P##_##E, [P][DW_3_1][E][N] = dw_31_##N##_##P##_##E,                         \
-    [P][DW_3_2][E][N] = dw_32_##N##_##P##_##E, [P][DW_5_1][E][N] = dw_51_##N##_##P##_##E,                          \
+#define COLUMNS_E(N, P, E)                                                                                             \
+    [P][DW_ANY][E][N] = dw_any_##N##_##P##_##E, [P][DW_3_1][E][N] = dw_31_##N##_##P##_##E,                             \
+    [P][DW_3_2][E][N] = dw_32_##N##_##P##_##E, [P][DW_5_1][E][N] = dw_51_##N##_##P##_##E,                              \
     [P][DW_5_2][E][N] = dw_52_##N##_##P##_##E,
 #define COLUMNS(N, P) COLUMNS_E(N, P, 0) COLUMNS_E(N, P, 1)
 static columns_fn *const dw_fns[2][DW_KINDS][2][ROW_PIXELS + 1] = {ROW_COUNTS(COLUMNS)};
 #undef COLUMNS
 #undef COLUMNS_E
 
-#define PAIR(N, P)                                                                                        \
-    static void pair3_##N##_##P##_0(struct row_block *b, int32_t x) { dw_pair(b, x, N, 3, P, 0); }        \
-    static void pair3_##N##_##P##_1(struct row_block *b, int32_t x) { dw_pair(b, x, N, 3, P, 1); }        \
-    static void pair5_##N##_##P##_0(struct row_block *b, int32_t x) { dw_pair(b, x, N, 5, P, 0); }        \
-    static void pair5_##N##_##P##_1(struct row_block *b, int32_t x) { dw_pair(b, x, N, 5, P, 1); }
+#define PAIR(N, P)                                                                                                     \
+    static void pair3_##N##_##P##_0(struct row_block *b, int32_t x)                                                    \
+    {                                                                                                                  \
+        dw_pair(b, x, N, 3, P, 0);                                                                                     \
+    }                                                                                                                  \
+    static void pair3_##N##_##P##_1(struct row_block *b, int32_t x)                                                    \
+    {                                                                                                                  \
+        dw_pair(b, x, N, 3, P, 1);                                                                                     \
+    }                                                                                                                  \
+    static void pair5_##N##_##P##_0(struct row_block *b, int32_t x)                                                    \
+    {                                                                                                                  \
+        dw_pair(b, x, N, 5, P, 0);                                                                                     \
+    }                                                                                                                  \
+    static void pair5_##N##_##P##_1(struct row_block *b, int32_t x)                                                    \
+    {                                                                                                                  \
+        dw_pair(b, x, N, 5, P, 1);                                                                                     \
+    }
 PAIR_COUNTS(PAIR)
 #undef PAIR
-#define PAIR(N, P)                                                          \
-    [P][0][0][N] = pair3_##N##_##P##_0, [P][0][1][N] = pair3_##N##_##P##_1, \
-    [P][1][0][N] = pair5_##N##_##P##_0, [P][1][1][N] = pair5_##N##_##P##_1,
+#define PAIR(N, P)                                                                                                     \
+    [P][0][0][N] = pair3_##N##_##P##_0, [P][0][1][N] = pair3_##N##_##P##_1, [P][1][0][N] = pair5_##N##_##P##_0,        \
+    [P][1][1][N] = pair5_##N##_##P##_1,
 static columns_fn *const pair_fns[2][2][2][PAIR_PIXELS + 1] = {PAIR_COUNTS(PAIR)};
 #undef PAIR
 
@@ -297,14 +300,14 @@ static void depthwise(const struct kern_row *j)
 
 /* ---- pooling ---- */
 
-INLINE void pool_columns(struct row_block *b, int32_t x, const int N, const int PART, const int AVERAGE, int32_t k0, int32_t k1)
+INLINE void pool_columns(struct row_block *b, int32_t x, const int N, const int PART, const int AVERAGE, int32_t k0,
+                         int32_t k1)
 {
     const struct kern_row *j = b->j;
     const int64_t step = j->stride * j->pitch, tap = j->dilation * j->pitch;
     int32_t cells = 0;
     vec acc[4];
-    UNROLL for (int i = 0; i < N; i++)
-        acc[i] = AVERAGE ? v_zero() : v_set(-INFINITY);
+    UNROLL for (int i = 0; i < N; i++) acc[i] = AVERAGE ? v_zero() : v_set(-INFINITY);
     for (int32_t ky = 0; ky < j->kh; ky++) {
         if (!j->row[ky])
             continue;
@@ -320,8 +323,7 @@ INLINE void pool_columns(struct row_block *b, int32_t x, const int N, const int 
     }
     const vec by = v_set(cells ? (float)cells : 1.0f);
     float *out = j->out + (int64_t)x * j->out_pitch + b->c;
-    UNROLL for (int i = 0; i < N; i++)
-        ROW_STORE(out + i * j->out_pitch, AVERAGE ? v_div(acc[i], by) : acc[i]);
+    UNROLL for (int i = 0; i < N; i++) ROW_STORE(out + i * j->out_pitch, AVERAGE ? v_div(acc[i], by) : acc[i]);
 }
 
 INLINE void pool_block(struct row_block *b, struct row_span in, const int PART, const int AVERAGE)

@@ -1,5 +1,6 @@
 /* Winograd F(4x4, 3x3) with the points 0, +-1/sqrt2, +-sqrt2, infinity, which lose about a digit less than 0, +-1, +-2:
  * Y = A' [(G g G') * (B' d B)] A. Reference: Lavin and Gray 2015; the points as in Alam et al. 2022. */
+#include "nn/kernel/body_math.h"
 
 static const float HALF_ROOT = 0.70710678118654752f, ROOT = 1.41421356237309505f;
 
@@ -42,8 +43,7 @@ INLINE void wino_in_vector(const struct kern_wino_in *j, int32_t c, const int PA
     UNROLL for (int k = 0; k < 6; k++)
     {
         vec d[6], r[6];
-        UNROLL for (int i = 0; i < 6; i++)
-            d[i] = t[i][k];
+        UNROLL for (int i = 0; i < 6; i++) d[i] = t[i][k];
         wino_b(d, r);
         UNROLL for (int i = 0; i < 6; i++)
         {
@@ -77,16 +77,14 @@ INLINE void wino_out_vector(const struct kern_wino_out *j, int32_t c, const int 
             m[i] = PART ? v_load_some(p, mask) : v_load(p);
         }
         wino_a(m, r);
-        UNROLL for (int i = 0; i < 4; i++)
-            t[i][k] = r[i];
+        UNROLL for (int i = 0; i < 4; i++) t[i][k] = r[i];
     }
     const vec bias = PART ? v_load_some(j->bias + c, mask) : v_load(j->bias + c);
     UNROLL for (int i = 0; i < 4; i++)
     {
         vec r[4];
         wino_a(t[i], r);
-        UNROLL for (int k = 0; k < 4; k++)
-            y[i * 4 + k] = v_add(r[k], bias);
+        UNROLL for (int k = 0; k < 4; k++) y[i * 4 + k] = v_add(r[k], bias);
     }
     for (int32_t i = 0; j->residual && i < j->rows; i++) {
         for (int32_t k = 0; k < j->cols; k++) {

@@ -5,11 +5,13 @@
 const struct kern_isa *kern_isa(int32_t isa)
 {
     switch (isa) {
-#define KERNELS(id, name) \
-    case NN_ISA_##id: return kern_##name();
+#define KERNELS(id, name)                                                                                              \
+    case NN_ISA_##id:                                                                                                  \
+        return kern_##name();
 #include "nn/kernel/kernels.def"
 #undef KERNELS
-    default: return kern_scalar();
+    default:
+        return kern_scalar();
     }
 }
 
@@ -17,7 +19,8 @@ bool kern_act_from(const struct ir_act *ir, struct kern_act *out)
 {
     *out = (struct kern_act){0};
     switch (ir->fn) {
-    case IR_FN_LINEAR: return true;
+    case IR_FN_LINEAR:
+        return true;
     case IR_FN_RELU:
         if (ir->c != 0.0f)
             return false;
@@ -25,16 +28,35 @@ bool kern_act_from(const struct ir_act *ir, struct kern_act *out)
         out->a = ir->a;
         out->b = ir->b > 0.0f ? ir->b : INFINITY;
         return true;
-    case IR_FN_CLIP: *out = (struct kern_act){KERN_CLAMP, ir->a, ir->b}; return true;
-    case IR_FN_SWISH: out->fn = KERN_SWISH; return true;
-    case IR_FN_SIGMOID: out->fn = KERN_SIGMOID; return true;
-    case IR_FN_TANH: out->fn = KERN_TANH; return true;
-    case IR_FN_GELU: out->fn = KERN_GELU; return true;
-    case IR_FN_EXP: out->fn = KERN_EXP; return true;
-    case IR_FN_HARD_SWISH: out->fn = KERN_HARD_SWISH; return true;
-    case IR_FN_HARD_SIGMOID: *out = (struct kern_act){KERN_HARD_SIGMOID, ir->a, ir->b}; return true;
-    case IR_FN_ELU: *out = (struct kern_act){KERN_ELU, ir->a, 0}; return true;
-    default: return false;
+    case IR_FN_CLIP:
+        *out = (struct kern_act){KERN_CLAMP, ir->a, ir->b};
+        return true;
+    case IR_FN_SWISH:
+        out->fn = KERN_SWISH;
+        return true;
+    case IR_FN_SIGMOID:
+        out->fn = KERN_SIGMOID;
+        return true;
+    case IR_FN_TANH:
+        out->fn = KERN_TANH;
+        return true;
+    case IR_FN_GELU:
+        out->fn = KERN_GELU;
+        return true;
+    case IR_FN_EXP:
+        out->fn = KERN_EXP;
+        return true;
+    case IR_FN_HARD_SWISH:
+        out->fn = KERN_HARD_SWISH;
+        return true;
+    case IR_FN_HARD_SIGMOID:
+        *out = (struct kern_act){KERN_HARD_SIGMOID, ir->a, ir->b};
+        return true;
+    case IR_FN_ELU:
+        *out = (struct kern_act){KERN_ELU, ir->a, 0};
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -38,5 +38,5 @@ static inline float v_highest(__m256 a)
 #define v_sign(from, to) _mm256_or_ps(_mm256_and_ps((from), _mm256_set1_ps(-0.0f)), v_abs(to))
 #define v_less(a, b, x, y) _mm256_blendv_ps((y), (x), _mm256_cmp_ps((a), (b), _CMP_LT_OQ))
 /* p * 2^n; z = n + 1.5 * 2^23, so that its low bits are n */
-#define v_scale(p, z) \
+#define v_scale(p, z)                                                                                                  \
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(z), 23)))

@@ -25,12 +25,13 @@ static inline __m512 v_recip(__m512 a)
     return _mm512_mul_ps(r, _mm512_fnmadd_ps(a, r, _mm512_set1_ps(2.0f)));
 }
 #define v_abs(a) _mm512_abs_ps(a)
-#define v_sign(from, to) \
-    _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(from), _mm512_castps_si512(to), _mm512_set1_epi32(INT32_MIN), 0xe4))
+#define v_sign(from, to)                                                                                               \
+    _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(from), _mm512_castps_si512(to),                  \
+                                                  _mm512_set1_epi32(INT32_MIN), 0xe4))
 /* a < b ? x : y */
 #define v_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask((a), (b), _CMP_LT_OQ), (y), (x))
 #define v_total(a) _mm512_reduce_add_ps(a)
 #define v_highest(a) _mm512_reduce_max_ps(a)
 /* p * 2^n; z = n + 1.5 * 2^23, so that its low bits are n */
-#define v_scale(p, z) \
+#define v_scale(p, z)                                                                                                  \
     _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(z), 23)))

@@ -38,4 +38,4 @@ static inline float v_max(float a, float b)
 #define v_total(a) (a)
 #define v_highest(a) (a)
 /* p * 2^n; z = n + 1.5 * 2^23 */
-#define v_scale(p, z) ldexpf((p), (int)((z) - 12582912.0f))
+#define v_scale(p, z) ldexpf((p), (int)((z)-12582912.0f))
