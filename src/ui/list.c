@@ -64,8 +64,8 @@ void list_move(struct list *l, int64_t delta)
     list_go(l, l->cursor + delta);
 }
 
-/* Lists are asked for by page number: the smallest page size of which one page holds the rows in sight, a screen of rows on
- * both sides, and some slack, so that moving on asks seldom. */
+/* Lists are asked for by page number: the smallest page size of which one page holds the rows in sight, a screen of
+ * rows on both sides, and some slack, so that moving on asks seldom. */
 static void window_around(const struct list *l, int64_t shown, int64_t *offset, int64_t *count)
 {
     int64_t most = (WINDOW_MAX - 100 - 3 * shown) / 4, slack = 2 * shown < most ? 2 * shown : most;

@@ -192,21 +192,6 @@ static enum rc set_raw(struct terminal *t, struct err *e)
     return RC_OK;
 }
 
-/* The size comes from the terminal, not from whatever LINES and COLUMNS say; terminfo may know none (linux), and then
- * curses asks the environment. */
-static SCREEN *newterm_sized(struct terminal *t, const char *name, int rows, int cols)
-{
-    char text[2][16];
-    str_format(text[0], sizeof text[0], "%d", rows);
-    str_format(text[1], sizeof text[1], "%d", cols);
-    setenv("LINES", text[0], 1);
-    setenv("COLUMNS", text[1], 1);
-    SCREEN *screen = newterm(name, t->out_stream, t->in_stream);
-    unsetenv("LINES");
-    unsetenv("COLUMNS");
-    return screen;
-}
-
 /* Curses is given a socket as its output: its terminal mode calls are no-ops there (modes are ours, above), and what it
  * writes can be counted, queued and sent without blocking. */
 static enum rc start_curses(struct terminal *t, struct err *e)
@@ -218,7 +203,10 @@ static enum rc start_curses(struct terminal *t, struct err *e)
     if (!*capability("cup") || !*capability("clear"))
         return err_set(e, ERR_TERMINAL, "Terminal type '%s' cannot place the cursor", name);
     window_size(t, &rows, &cols);
-    t->screen = newterm_sized(t, name, rows, cols);
+    /* neither LINES and COLUMNS nor terminfo (linux names no size): any size will do, resizeterm gives the real one */
+    use_env(FALSE);
+    use_tioctl(TRUE);
+    t->screen = newterm(name, t->out_stream, t->in_stream);
     if (!t->screen)
         return err_set(e, ERR_TERMINAL, "Terminal type '%s' cannot be used", name);
     set_term(t->screen);

@@ -70,8 +70,11 @@ def station(tmp_path_factory):
 
 
 def normal(line):
-    """Milliseconds differ from run to run, folders from machine to machine."""
-    return re.sub(r"/[^ ]*/xrays", "~/xrays", re.sub(r" +\d+(\.\d+)? ms\b", " N ms", line)).rstrip()
+    """Milliseconds and instruction sets differ from run to run and machine to machine, and so do folders."""
+    plain = re.sub(r"\b(avx512|avx2|sse41|scalar)\b", "ISA", re.sub(r"\b\d+(\.\d+)? ms\b", "N ms", line))
+    if plain != line:
+        plain = re.sub(r"  +", "  ", plain)
+    return re.sub(r"/[^ ]*/xrays", "~/xrays", plain).rstrip()
 
 
 def picture(s):

@@ -561,7 +561,8 @@ const struct screen_row screen_analyse = {
     .roles = WHO_CLINICAL,
     .tab = 2,
     .state_bytes = sizeof(struct state),
-    .bar = {ACT_ANALYSE, ACT_PANE, ACT_SAVE, ACT_EMAIL, ACT_SEARCH, ACT_MARK, ACT_MODEL, ACT_ZOOM_IN, ACT_INVERT, ACT_WINDOW},
+    .bar = {ACT_ANALYSE, ACT_PANE, ACT_SAVE, ACT_EMAIL, ACT_SEARCH, ACT_MARK, ACT_MODEL, ACT_ZOOM_IN, ACT_INVERT,
+            ACT_WINDOW},
     .help = "Put the cursor on a picture and press a. Space marks several for a batch. Enter opens a folder. A pasted "
             "path opens its file.",
     .open = open_screen,
