@@ -25,7 +25,7 @@ struct batch {
     struct cli *c;
     struct item *item;
     size_t n, cap, next, printed, failed; /* next: as many were begun, and all of those end */
-    bool many, stop, tty;
+    bool many, stop, tty, told; /* told: why nothing can be analysed, which several workers may meet at once */
     int32_t jobs;
     int64_t start_ns;
     pthread_mutex_t lock;
@@ -176,8 +176,11 @@ static void flush_ready(struct batch *b)
             print_line(it->answer);
         else if (it->answer)
             print_prediction(it->answer);
-        else
-            tell_error(b->c, hopeless(&it->err) ? NULL : it->path, &it->err);
+        else if (!hopeless(&it->err))
+            tell_error(b->c, it->path, &it->err);
+        else if (!b->told)
+            tell_error(b->c, NULL, &it->err);
+        b->told = b->told || (it->err.rc && hopeless(&it->err));
         json_decref(it->answer);
         it->answer = NULL;
     }

@@ -265,6 +265,11 @@ def test_wrong_extension_is_read_and_noted(clinic, tree, tmp_path):
     assert clinic("predict", renamed, "--json", expect=0).json["image"]["format"] == "png"
 
 
+def test_what_stops_a_batch_is_said_once(clinic, tree):
+    answer = clinic("predict", tree / "samples", "--model", "nowhere", "--jobs", "4", expect=2)
+    assert answer.out == b"" and answer.err.count(b"E201") == 1 and b"0 of 11 pictures analysed" in answer.err
+
+
 def test_settings_count(clinic, tree):
     path = tree / "samples" / "kidney-stone-1.jpg"
     o = clinic("predict", path, "--json", env={"CLINIC_DEFAULT_MODEL": "kidney-stone"}, expect=0).json
