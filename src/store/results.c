@@ -293,7 +293,8 @@ static enum rc add_events(struct db *db, const struct store_eyes *eyes, int64_t 
 /* Moves the parts of `detail` (what the analysis said) beside the row. */
 static enum rc add_detail(json_t *row, json_t *out, struct err *e)
 {
-    static const char *const parts[] = {"scores", "recommendations", "passport_line", "timings_ms", "image_notes"};
+    static const char *const parts[] = {"scores", "recommendations", "passport_line", "timings_ms", "image_notes",
+                                        "modality", "class_label"};
     json_t *detail = json_object_get(row, "detail"), *sha = json_object_get(row, "model_sha256");
     int failed = 0;
     for (size_t i = 0; i < ARRAY_N(parts); i++) {

@@ -16,6 +16,7 @@ struct batch {
     char (*path)[PATH_MAX]; /* owned */
     int n, at, failed;
     int64_t begin_ns;
+    json_t *about; /* owned; whose pictures these are, as it was when the batch began */
     char first_failure[300];
 };
 
@@ -37,6 +38,7 @@ struct state {
 static void batch_fini(struct batch *b)
 {
     mem_free(b->path);
+    json_decref(b->about);
     *b = (struct batch){0};
 }
 
@@ -83,9 +85,10 @@ static void show_batch_end(struct app *a, struct state *s)
     batch_fini(b);
 }
 
-static void ask_analysis(struct app *a, struct state *s, const char *path)
+/* The patient bound now, or the walk-in's few words, and the network: owned by the caller. */
+static json_t *about_now(struct app *a, const struct state *s)
 {
-    json_t *args = json_pack("{s:s}", "name", path_base(path));
+    json_t *args = json_object();
     if (s->model[0])
         json_object_set_new(args, "model", json_string(s->model));
     if (app_bound_patient(a))
@@ -96,6 +99,13 @@ static void ask_analysis(struct app *a, struct state *s, const char *path)
         json_object_set_new(args, "patient_age", json_integer(s->walk_in_age));
     if (s->notes[0])
         json_object_set_new(args, "notes", json_string(s->notes));
+    return args;
+}
+
+static void ask_analysis(struct app *a, struct state *s, const char *path, json_t *about)
+{
+    json_t *args = json_pack("{s:s}", "name", path_base(path));
+    json_object_update(args, about);
     str_copy(s->analysed, sizeof s->analysed, path_base(path));
     s->running = true;
     app_ask(a, LANE_WORK, TAG_ADD, "images.add", args, path);
@@ -106,7 +116,7 @@ static void next_of_batch(struct app *a, struct state *s)
     struct batch *b = &s->batch;
     if (b->at < b->n) {
         app_progress(a, b->at, b->n, b->begin_ns);
-        ask_analysis(a, s, b->path[b->at]);
+        ask_analysis(a, s, b->path[b->at], b->about);
     } else {
         show_batch_end(a, s);
     }
@@ -126,6 +136,7 @@ static void analyse_marked(struct app *a, struct state *s)
         if (s->picker.entry[i].marked && picker_path(&s->picker, &s->picker.entry[i], b->path[b->n], PATH_MAX))
             b->n++;
     b->begin_ns = clock_mono_ns();
+    b->about = about_now(a, s);
     next_of_batch(a, s);
 }
 
@@ -141,8 +152,16 @@ static void analyse(struct app *a, struct state *s)
         app_say(a, STYLE_WARN, "Put the cursor on a picture, or mark pictures with Space");
     } else if (picker_path(&s->picker, entry, path, sizeof path)) {
         timer(a, s);
-        ask_analysis(a, s, path);
+        json_t *about = about_now(a, s);
+        ask_analysis(a, s, path, about);
+        json_decref(about);
     }
+}
+
+/* 0: none yet, or none that a patient may see yet. */
+static int64_t result_id(const struct state *s)
+{
+    return json_integer_value(json_object_get(json_object_get(s->result, "result"), "id"));
 }
 
 static void unmark_done(struct state *s)
@@ -163,9 +182,10 @@ static void analysed(struct app *a, struct state *s, json_t *result, const struc
         s->result = json_incref(result);
         if (!in_batch && app_view(a)->cols < NARROW_COLS)
             s->part = PART_RESULT;
-        if (!in_batch)
-            app_say(a, STYLE_TEXT, "Saved as #%06lld.",
-                    (long long)json_integer_value(json_object_get(json_object_get(result, "result"), "id")));
+        if (!in_batch && result_id(s))
+            app_say(a, STYLE_TEXT, "Saved as #%06lld.", (long long)result_id(s));
+        else if (!in_batch)
+            app_say(a, STYLE_TEXT, "Saved. Waits for a doctor: shown once it is released.");
     }
     if (!in_batch)
         return;
@@ -215,11 +235,12 @@ static void choose_model(struct app *a, struct state *s)
     json_array_foreach(s->models, i, m)
     {
         const char *id = json_string_value(json_object_get(m, "id")),
-                   *task = json_string_value(json_object_get(m, "task"));
+                   *made_for = json_string_value(json_object_get(m, "modality"));
         const char *version = json_string_value(json_object_get(m, "version"));
         if (n == (int)ARRAY_N(text) || !id)
             break;
-        str_format(text[n], sizeof text[n], "%s %s  %s", id, version ? version : "", task ? task : "");
+        str_format(text[n], sizeof text[n], "%s %s  for: %s", id, version ? version : "",
+                   made_for && made_for[0] ? made_for : "not said");
         if (s->model[0] ? str_eq(s->model, id) : json_is_true(json_object_get(m, "default")))
             current = n;
         lines[n] = text[n];
@@ -368,11 +389,6 @@ static bool picker_act(struct app *a, struct state *s, enum action act)
     return true;
 }
 
-static int64_t result_id(const struct state *s)
-{
-    return json_integer_value(json_object_get(json_object_get(s->result, "result"), "id"));
-}
-
 static void read_again(struct app *a, struct state *s)
 {
     struct err e = {0};
@@ -412,7 +428,7 @@ static bool can(const struct app *a, const void *state, enum action act)
     case ACT_SAVE:
     case ACT_EMAIL:
     case ACT_REVIEW:
-        return s->result != NULL && (act != ACT_REVIEW || app_role(a) == ROLE_DOCTOR);
+        return result_id(s) && (act != ACT_REVIEW || app_role(a) == ROLE_DOCTOR);
     default:
         return preview_can(&s->preview, act);
     }
@@ -509,18 +525,26 @@ static void draw_picture(const struct state *s, const struct pane *outer)
     pane_cursor(&box, 0, 0, false); /* where one pane is shown at a time; else the picker takes it */
 }
 
+/* The network that would be used, and for which kind of picture it was made: another kind gets a confident wrong answer. */
 static void draw_model_line(const struct state *s, const struct pane *body)
 {
-    const char *model = s->model[0] ? s->model : "the default network";
+    bool narrow = body->cols < NARROW_COLS;
+    const char *made_for = NULL, *model = s->model[0] ? s->model : NULL;
+    char line[600];
     size_t i;
     json_t *m;
-    json_array_foreach(s->models, i, m) if (!s->model[0] && json_is_true(json_object_get(m, "default"))) model =
-        json_string_value(json_object_get(m, "id"));
-    if (body->cols < NARROW_COLS)
-        pane_printf(body, body->rows - 1, 1, STYLE_TEXT, "Model: %s%s%s", model, s->walk_in[0] ? "  " : "", s->walk_in);
-    else
-        pane_printf(body, body->rows - 1, 1, STYLE_TEXT, "Model: %s (%zu installed, m to change)%s%s", model,
-                    json_array_size(s->models), s->walk_in[0] ? "   Walk-in: " : "", s->walk_in);
+    json_array_foreach(s->models, i, m)
+    {
+        const char *id = json_string_value(json_object_get(m, "id"));
+        if (model ? str_eq(model, id) : json_is_true(json_object_get(m, "default"))) {
+            model = id;
+            made_for = json_string_value(json_object_get(m, "modality"));
+        }
+    }
+    str_format(line, sizeof line, "%s%s%s%s%s%s", narrow ? "" : "Model: ", model ? model : "the default network",
+               made_for && made_for[0] ? narrow ? ": " : "   for: " : "", made_for ? made_for : "",
+               s->walk_in[0] ? "   Walk-in: " : narrow ? "" : "   (m changes)", s->walk_in);
+    pane_field(body, body->rows - 1, 1, body->cols - 1, STYLE_TEXT, line);
 }
 
 static void draw(const void *state, const struct view *v, const struct pane *body)

@@ -1,6 +1,7 @@
 #include "ui/screen/result_row.h"
 #include "base/file.h"
 #include "base/text.h"
+#include <strings.h>
 #include <time.h>
 
 void result_when(json_t *result, char *dst, size_t cap)
@@ -20,6 +21,19 @@ void result_class_text(json_t *result, char *dst, size_t cap)
 {
     const char *name = json_string_value(json_object_get(result, "predicted_class"));
     str_format(dst, cap, "[%s] %s", json_is_true(json_object_get(result, "positive")) ? "!!" : "  ", name ? name : "");
+}
+
+json_t *result_part(json_t *record, const char *name)
+{
+    json_t *part = json_object_get(record, name);
+    return part ? part : json_object_get(json_object_get(record, "result"), name);
+}
+
+const char *result_label(json_t *record)
+{
+    const char *name = json_string_value(json_object_get(json_object_get(record, "result"), "predicted_class")),
+               *label = json_string_value(result_part(record, "class_label"));
+    return name && label && label[0] && strcasecmp(name, label) != 0 ? label : NULL;
 }
 
 enum style result_class_style(json_t *result)

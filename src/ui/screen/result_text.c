@@ -19,13 +19,18 @@ static int wrapped(const struct pane *p, int row, enum style s, const char *text
     return *text ? row + pane_wrap(p, row, s, text) : row;
 }
 
-static int draw_verdict(json_t *result, const struct pane *p, int row)
+static int draw_verdict(json_t *record, const struct pane *p, int row)
 {
-    char class_name[160];
+    char class_name[160], meaning[200];
+    json_t *result = json_object_get(record, "result");
     double confidence = number_of(result, "confidence");
     int bar = p->cols - 9 < 40 ? p->cols - 9 : 40;
     result_class_text(result, class_name, sizeof class_name);
     pane_text(p, row++, 0, result_class_style(result), class_name);
+    if (result_label(record)) {
+        str_format(meaning, sizeof meaning, "= %s", result_label(record));
+        row = wrapped(p, row, STYLE_TEXT, meaning);
+    }
     if (json_is_true(json_object_get(result, "voided")))
         pane_text(p, row++, 0, STYLE_ERROR, "VOID: not to be used");
     pane_bar(p, row, 0, bar, confidence / 100, STYLE_TITLE);
@@ -62,14 +67,19 @@ static int draw_scores(json_t *scores, const struct pane *p, int row)
 static int draw_said(json_t *record, const struct pane *p, int row)
 {
     json_t *result = json_object_get(record, "result"), *model = json_object_get(record, "model"), *line;
+    char made_for[300];
     size_t i;
-    row = draw_verdict(result, p, row) + 1;
+    row = draw_verdict(record, p, row) + 1;
     row = draw_scores(json_object_get(record, "scores"), p, row);
     json_array_foreach(json_object_get(record, "recommendations"), i, line) row =
         wrapped(p, row, STYLE_TEXT, json_string_value(line) ? json_string_value(line) : "");
     if (i)
         row++;
     pane_printf(p, row++, 0, STYLE_TITLE, "%s %s", text_of(model, "id"), text_of(model, "version"));
+    if (*text_of(record, "modality")) {
+        str_format(made_for, sizeof made_for, "for: %s", text_of(record, "modality"));
+        row = wrapped(p, row, STYLE_TEXT, made_for);
+    }
     if (*text_of(model, "sha256"))
         pane_printf(p, row++, 0, STYLE_DIM, "sha256 %.16s   %.0f ms", text_of(model, "sha256"),
                     1000 * number_of(result, "processing_time"));

@@ -448,9 +448,10 @@ static void draw_detail(const struct state *s, const struct pane *p)
     if (!row)
         return;
     const char *name = json_string_value(json_object_get(row, "predicted_class"));
-    str_format(line, sizeof line, "%s %.1f %%  score %.3f  reviewed: %s  released: %s  mail: %s%s", name ? name : "",
-               json_number_value(json_object_get(row, "confidence")),
-               json_number_value(json_object_get(row, "raw_score")),
+    json_t *model = json_object_get(row, "model");
+    const char *network = json_string_value(json_is_object(model) ? json_object_get(model, "id") : model);
+    str_format(line, sizeof line, "%s %.1f %% by %s  reviewed: %s  released: %s  mail: %s%s", name ? name : "",
+               json_number_value(json_object_get(row, "confidence")), network ? network : "?",
                json_is_true(json_object_get(row, "reviewed")) ? "yes" : "no",
                json_is_true(json_object_get(row, "released")) ? "yes" : "no", mail && *mail ? mail : "-",
                json_is_true(json_object_get(row, "voided")) ? "  VOID" : "");
