@@ -81,12 +81,20 @@ static enum rc note_failure(struct store *s, int64_t user_id, const char *userna
     return rc;
 }
 
-static enum rc forget_failures(struct store_tx *tx, int64_t user_id, struct err *e)
+/* Inside the transaction that lets somebody in: while the password was being hashed, others may have guessed the
+ * account locked, or the password may have been changed; what was proven then counts no more. */
+static enum rc confirm(struct store_tx *tx, const struct store_user *proven, int64_t now, struct err *e)
 {
     struct store_user u;
-    enum rc rc = store_user_get(tx, user_id, &u, e);
-    if (rc || (u.failures == 0 && u.locked_until == 0))
+    enum rc rc = store_user_get(tx, proven->id, &u, e);
+    if (rc)
         return rc;
+    if (u.locked_until > now)
+        return locked(u.locked_until, now, e);
+    if (u.disabled || !str_eq(u.password_hash, proven->password_hash))
+        return err_set(e, ERR_SIGN_IN, "Wrong user name or password");
+    if (u.failures == 0 && u.locked_until == 0)
+        return RC_OK;
     u.failures = 0;
     u.locked_until = 0;
     return store_user_set(tx, &u, e);
@@ -119,7 +127,7 @@ static enum rc open_session(struct store *s, struct auth_session *out, const str
                                 .roles = out->roles};
     enum rc rc = store_begin(s, STORE_WRITE, &tx, e);
     if (!rc)
-        rc = forget_failures(tx, out->user.id, e);
+        rc = confirm(tx, &out->user, now, e);
     if (!rc)
         rc = store_session_add(tx, &row, hash, w ? w->tty : NULL, w ? w->host : NULL, &out->id, e);
     if (!rc) {
@@ -147,7 +155,7 @@ enum rc auth_sign_in(struct store *s, const char *username, const char *password
         return locked(out->user.locked_until, now, e);
     if (!right || out->user.disabled || (role && !(out->user.roles & role)))
         return refuse(s, out->user.id, username, "session.sign_in", now, e);
-    out->roles = role ? role : out->user.roles;
+    out->roles = role ? role & out->user.roles : out->user.roles;
     out->expires_at = now + hours * 3600 * 1000;
     rc = open_session(s, out, w, now, e);
     if (rc)
@@ -213,29 +221,31 @@ static enum rc get_user(struct store *s, int64_t id, struct store_user *u, struc
     return rc;
 }
 
-static enum rc prove(struct store *s, int64_t user_id, const char *password, const char *op, struct err *e)
+static enum rc prove(struct store *s, int64_t user_id, const char *password, const char *op, struct store_user *u,
+                     struct err *e)
 {
-    struct store_user u;
     int64_t now = clock_wall_ms();
-    enum rc rc = get_user(s, user_id, &u, e);
+    enum rc rc = get_user(s, user_id, u, e);
     if (rc)
         return rc;
-    bool right = auth_password_verify(password, u.password_hash);
-    if (u.locked_until > now)
-        return locked(u.locked_until, now, e);
-    return right && !u.disabled ? RC_OK : refuse(s, u.id, u.username, op, now, e);
+    bool right = auth_password_verify(password, u->password_hash);
+    if (u->locked_until > now)
+        return locked(u->locked_until, now, e);
+    return right && !u->disabled ? RC_OK : refuse(s, u->id, u->username, op, now, e);
 }
 
 enum rc auth_prove(struct store *s, int64_t user_id, const char *password, struct err *e)
 {
     struct store_tx *tx = NULL;
-    enum rc rc = prove(s, user_id, password, "session.unlock", e);
+    struct store_user proven = {0};
+    int64_t now = clock_wall_ms();
+    enum rc rc = prove(s, user_id, password, "session.unlock", &proven, e);
     if (!rc)
         rc = store_begin(s, STORE_WRITE, &tx, e);
     if (!rc)
-        rc = forget_failures(tx, user_id, e);
+        rc = confirm(tx, &proven, now, e);
     if (!rc)
-        rc = store_audit_add(tx, clock_wall_ms(), user_id, "session.unlock", "", "", e);
+        rc = store_audit_add(tx, now, user_id, "session.unlock", "", "", e);
     if (!rc)
         return store_commit(tx, e);
     store_rollback(tx);
@@ -264,24 +274,24 @@ enum rc auth_password_change(struct store *s, int64_t user_id, int64_t session_i
 {
     char hash[AUTH_HASH_CAP];
     struct store_tx *tx = NULL;
-    struct store_user u;
+    struct store_user proven = {0}, u = {0};
     int64_t now = clock_wall_ms();
     *ended = 0;
     enum rc rc = auth_password_check(password, e);
     if (!rc && str_eq(old, password))
         rc = err_set(e, ERR_PASSWORD_RULE, "the new password is the old one");
     if (!rc)
-        rc = prove(s, user_id, old, "users.password", e);
+        rc = prove(s, user_id, old, "users.password", &proven, e);
     if (!rc)
         rc = auth_password_hash(password, hash, e);
     if (!rc)
         rc = store_begin(s, STORE_WRITE, &tx, e);
     if (!rc)
+        rc = confirm(tx, &proven, now, e);
+    if (!rc)
         rc = store_user_get(tx, user_id, &u, e);
     if (!rc) {
         str_copy(u.password_hash, sizeof(u.password_hash), hash);
-        u.failures = 0;
-        u.locked_until = 0;
         rc = store_user_set(tx, &u, e);
     }
     if (!rc)

@@ -12,6 +12,8 @@
 #include "base/text.h"
 
 #include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -203,6 +205,73 @@ static void a_right_password_forgets_the_wrong_ones(void **state)
     ok(auth_prove(f->store, f->user, "right-password", &bad));
 }
 
+struct guess {
+    struct fixture *f;
+    struct err why;
+    enum rc rc;
+    atomic_bool done;
+};
+
+static void *guess_right(void *arg)
+{
+    struct guess *g = arg;
+    struct auth_session s;
+    g->rc = auth_sign_in(g->f->store, "doctor", "right-password", 0, 12, NULL, &s, &g->why);
+    g->done = true;
+    return NULL;
+}
+
+/* Many guesses at once must not be more than five: what was looked up before the hashing is looked up again after it.
+ * lock: the account is locked meanwhile, else its password is changed. */
+static void meanwhile(struct fixture *f, bool lock, enum err_code wanted)
+{
+    char slow[AUTH_HASH_CAP], other[AUTH_HASH_CAP];
+    setenv("CLINIC_BCRYPT_COST", "10", 1);
+    ok(auth_password_hash("right-password", slow, &bad));
+    ok(auth_password_hash("another-password", other, &bad));
+    for (int i = 0; i < 20; i++) {
+        struct guess g = {.f = f};
+        struct store_user u;
+        struct store_tx *tx = NULL;
+        pthread_t thread;
+        ok(store_begin(f->store, STORE_WRITE, &tx, &bad));
+        ok(store_user_get(tx, f->user, &u, &bad));
+        str_copy(u.password_hash, sizeof(u.password_hash), slow);
+        u.locked_until = 0;
+        ok(store_user_set(tx, &u, &bad));
+        ok(store_commit(tx, &bad));
+        assert_int_equal(pthread_create(&thread, NULL, guess_right, &g), 0);
+        usleep(10000);
+        ok(store_begin(f->store, STORE_WRITE, &tx, &bad));
+        u.locked_until = lock ? clock_wall_ms() + AUTH_LOCK_MS : 0;
+        str_copy(u.password_hash, sizeof(u.password_hash), lock ? slow : other);
+        ok(store_user_set(tx, &u, &bad));
+        ok(store_commit(tx, &bad));
+        bool too_late = g.done;
+        pthread_join(thread, NULL);
+        if (too_late && g.rc == RC_OK)
+            continue;
+        assert_int_equal(g.why.code, wanted);
+        return;
+    }
+    fail_msg("the store was never quicker than a hash");
+}
+
+static void what_changes_during_the_hashing_counts(void **state)
+{
+    meanwhile(*state, true, ERR_LOCKED);
+    meanwhile(*state, false, ERR_SIGN_IN);
+}
+
+static void a_session_has_no_power_its_person_lacks(void **state)
+{
+    struct fixture *f = *state;
+    struct auth_session s;
+    ok(sign_in(f, "doctor", "right-password", 2 | 4, &s)); /* doctor and researcher asked; a doctor and administrator */
+    assert_int_equal(s.roles, 2);
+    FAILS(sign_in(f, "doctor", "right-password", 4, &s), ERR_SIGN_IN);
+}
+
 static void unknown_and_wrong_take_the_same_time(void **state)
 {
     struct fixture *f = *state;
@@ -263,6 +332,8 @@ int main(void)
         TEST(sessions_expire),
         TEST(five_failures_lock_for_ten_minutes),
         TEST(a_right_password_forgets_the_wrong_ones),
+        TEST(what_changes_during_the_hashing_counts),
+        TEST(a_session_has_no_power_its_person_lacks),
         TEST(unknown_and_wrong_take_the_same_time),
         TEST(a_new_password_ends_the_other_sessions),
         TEST(user_names),
