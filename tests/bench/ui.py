@@ -129,16 +129,16 @@ def first_preview(clinic, table, runs=5):
 def fill(clinic, rows):
     """Copies of the demo's results until there are that many, straight into the tables that the lists are read from."""
     db = sqlite3.connect(clinic.home / "station" / "clinic.db")
-    columns = {}
-    for table in ("results", "result_index"):
-        columns[table] = [r[1] for r in db.execute(f"PRAGMA table_info({table})") if r[1] not in ("id", "created_at", "confidence")]
-    have = db.execute("SELECT max(id) FROM results").fetchone()[0]
+    have = db.execute("SELECT min(id) FROM (SELECT max(id) AS id FROM results UNION SELECT max(id) FROM images)").fetchone()[0]
+    first = db.execute("SELECT max(id) FROM (SELECT max(id) AS id FROM results UNION SELECT max(id) FROM images)").fetchone()[0] + 1
+    last = first + rows - db.execute("SELECT count(*) FROM results").fetchone()[0] - 1
+    own = {"id": "k", "image_id": "k", "created_at": "t.created_at - 60000 * k", "confidence": "50 + (k * 7919 % 5000) / 100.0"}
     with db:
-        for table, names in columns.items():
-            plain = ", ".join(names)
-            db.execute(f"WITH RECURSIVE n(k) AS (SELECT {have + 1} UNION ALL SELECT k + 1 FROM n WHERE k < {rows}) "
-                       f"INSERT INTO {table} (id, created_at, confidence, {plain}) SELECT k, t.created_at - 60000 * k, "
-                       f"50 + (k * 7919 % 5000) / 100.0, {', '.join('t.' + n for n in names)} FROM n JOIN {table} t ON t.id = 1 + k % {have}")
+        for table in ("images", "results", "result_index"):
+            names = [r[1] for r in db.execute(f"PRAGMA table_info({table})")]
+            db.execute(f"WITH RECURSIVE n(k) AS (SELECT {first} UNION ALL SELECT k + 1 FROM n WHERE k < {last}) "
+                       f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(own.get(n, 't.' + n) for n in names)} "
+                       f"FROM n JOIN {table} t ON t.id = 1 + k % {have}")
     db.execute("ANALYZE")
     db.close()
 

@@ -422,19 +422,19 @@ static void thousands(int64_t n, char *dst, size_t cap)
 
 static void draw_head(const struct state *s, const struct pane *p)
 {
-    char line[600], filter[500], total[32], count[80];
+    char line[600], filter[500], at[32], total[32], count[80];
     bool wide = p->cols >= 60;
     results_filter_line(s->filter, filter, sizeof filter);
     str_format(line, sizeof line, "%s%s%s%s%s", filter[0] ? "filter: " : "", filter,
                filter[0] && s->search[0] ? "  " : "", s->search[0] ? "search: " : "", s->search);
+    thousands(s->list.total ? s->list.cursor + 1 : 0, at, sizeof at);
     thousands(s->list.total, total, sizeof total);
     if (!s->list.rows)
         str_copy(count, sizeof count, "");
     else if (s->list.marks_n)
-        str_format(count, sizeof count, "%d marked  %lld of %s", s->list.marks_n,
-                   s->list.total ? (long long)s->list.cursor + 1 : 0LL, total);
+        str_format(count, sizeof count, "%d marked  %s of %s", s->list.marks_n, at, total);
     else
-        str_format(count, sizeof count, "%lld of %s", s->list.total ? (long long)s->list.cursor + 1 : 0LL, total);
+        str_format(count, sizeof count, "%s of %s", at, total);
     int width = (int)text_columns(count);
     pane_field(p, 0, 0, p->cols - width - 1, STYLE_TEXT, line[0] ? line : wide ? "all results" : "");
     pane_right(p, 0, STYLE_TEXT, count);
