@@ -21,7 +21,7 @@ enum {
     IR_NODE_MAX = 20000,
     IR_TENSOR_MAX = 40000,
     IR_WEIGHT_MAX = 40000,
-    IR_FORMAT = 1,
+    IR_FORMAT = 2,
 };
 
 enum ir_op {
@@ -108,7 +108,7 @@ struct ir_conv_rnn {
     int32_t filters, reverse, sequences, states, has_bias, has_initial, has_mask, zero_masked; /* as ir_rnn */
     struct ir_act act, gate;
 };
-/* ConvLSTM1D/2D/3D: in x [T, spatial.., C]; w0 [k.., C, 4F], w1 [k.., F, 4F] (recurrent: SAME, stride 1), w2 [4F]; gates i f c o. */
+/* ConvLSTM1D/2D/3D: in x [T, spatial.., C], states [spatial.., F] and mask as ir_rnn; w0 [k.., C, 4F], w1 [k.., F, 4F] (recurrent: SAME, stride 1), w2 [4F]; gates i f c o. */
 struct ir_reduce_attr { int32_t kind, axes_mask, keep_dims; };     /* REDUCE */
 struct ir_crop_center { int32_t height, width, keras3; };          /* CenterCrop: resizes (smart_resize) when the input is smaller */
 

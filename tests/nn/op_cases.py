@@ -38,6 +38,13 @@ def layer(make, reorder=None, **call):
     return f
 
 
+def masked_conv_lstm(x, w):
+    y = L.ConvLSTM1D(2, 3, padding="same", return_sequences=True, return_state=True)
+    y.build((1,) + tuple(x[0].shape[1:]))
+    y.set_weights(w)
+    return y(x[0], mask=tf.cast(x[1], bool))
+
+
 # convolutions
 case("conv1d_causal", [(9, 3)], layer(lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2)), [(3, 3, 4), (4,)])
 case("conv2d_same_s2", [(7, 8, 3)], layer(lambda: L.Conv2D(5, (3, 2), strides=(2, 2), padding="same")), [(3, 2, 3, 5), (5,)])
@@ -190,6 +197,8 @@ case("rnn_outer", [(2, 3, 4)], layer(lambda: L.TimeDistributed(L.SimpleRNN(5))),
 case("convlstm1d", [(3, 6, 2)], layer(lambda: L.ConvLSTM1D(2, 3, strides=2, padding="same", return_sequences=True)), [(3, 2, 8), (3, 2, 8), (8,)])
 case("convlstm2d", [(3, 5, 4, 1)], layer(lambda: L.ConvLSTM2D(2, (3, 2), go_backwards=True)), [(3, 2, 1, 8), (3, 2, 2, 8), (8,)])
 case("convlstm3d", [(2, 3, 3, 2, 1)], layer(lambda: L.ConvLSTM3D(1, 2, padding="same", use_bias=False)), [(2, 2, 2, 1, 4), (2, 2, 2, 1, 4)])
+case("convlstm1d_mask", [(4, 5, 2), (4,)], lambda x, w: masked_conv_lstm(x, w), [(3, 2, 8), (3, 2, 8), (8,)], kinds=" m")
+case("causal", [(2, 3, 4)], lambda x, w: tf.linalg.band_part(tf.ones((3, 4)), -1, 0))
 RED = {"max": tf.reduce_max, "avg": tf.reduce_mean, "sum": tf.reduce_sum, "min": tf.reduce_min, "prod": tf.reduce_prod}
 for name, f in RED.items():
     case("reduce_" + name, [(4, 3, 5)], lambda x, w, f=f: f(x[0], axis=2), kinds="w")

@@ -36,6 +36,39 @@ static enum rc attr_either(struct h5_file *h5, const char *root, const char *nam
     return rc;
 }
 
+/* Says what a file without architecture holds: its first tensors by name and shape, as many as a message takes. */
+static enum rc weights_alone(struct h5_file *h5, const char *root, struct err *e)
+{
+    enum { SHOWN_MAX = 20, LIST_MAX = 110, ITEM_MAX = 44 };
+    struct h5_strings layers;
+    bool found;
+    enum rc rc = h5_attr_strings(h5, root, "layer_names", &found, &layers, e);
+    size_t layer_n = layers.n, shown = 0, skip = *root ? strlen(root) + 1 : 0;
+    h5_strings_free(&layers);
+    if (rc)
+        return rc;
+    const struct h5_data *d;
+    size_t n = h5_data_below(h5, root, &d);
+    if (!found)
+        return err_set(e, ERR_MODEL_NOT_HDF5, "an HDF5 file, but not of Keras: no model_config and no layer_names");
+    struct buf list = {0};
+    for (; shown < n && shown < SHOWN_MAX && list.len < LIST_MAX - ITEM_MAX; shown++) {
+        const char *name = d[shown].path + skip, *behind = strchr(name, '/');
+        if (behind && strncmp(behind + 1, name, (size_t)(behind + 1 - name)) == 0)
+            name = behind + 1; /* dense/dense/kernel */
+        buf_printf(&list, "%s%.*s", shown ? ", " : "", ITEM_MAX, name);
+        for (int32_t k = 0; k < d[shown].rank; k++)
+            buf_printf(&list, k ? "x%lld" : " %lld", (long long)d[shown].dim[k]);
+    }
+    if (!list.failed)
+        rc = err_set(e, ERR_MODEL_WEIGHTS, "weights of %zu layers alone: %.*s%s; add --architecture FILE.json", layer_n,
+                     LIST_MAX, list.data ? list.data : "no tensor", shown < n ? " ..." : "");
+    else
+        rc = err_set(e, ERR_MEMORY, NULL);
+    buf_free(&list);
+    return rc;
+}
+
 static enum rc config_load(struct h5_file *h5, const struct nn_import_source *src, const char *root, json_t **out,
                            struct err *e)
 {
@@ -49,19 +82,8 @@ static enum rc config_load(struct h5_file *h5, const struct nn_import_source *sr
         if (text)
             memcpy(text, src->json, n);
     }
-    if (!rc && !text) {
-        struct h5_strings layers;
-        bool found;
-        rc = h5_attr_strings(h5, root, "layer_names", &found, &layers, e);
-        if (!rc && found)
-            rc = err_set(e, ERR_MODEL_CONFIG,
-                         "the file has the weights of %zu layers but no architecture: save the whole network, "
-                         "or put its JSON beside it",
-                         layers.n);
-        else if (!rc)
-            rc = err_set(e, ERR_MODEL_NOT_HDF5, "an HDF5 file, but not of Keras: no model_config and no layer_names");
-        h5_strings_free(&layers);
-    }
+    if (!rc && !text)
+        rc = weights_alone(h5, root, e);
     if (!rc)
         rc = config_parse(text, n, out, e);
     mem_free(text);

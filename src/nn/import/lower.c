@@ -420,6 +420,32 @@ int32_t lower_softmax(struct lower *l, int32_t t, int32_t axes_mask, bool log_fo
 
 /* ---- running ---- */
 
+/* Numbers in the value of a call's argument; text in it is the name of a layer, so that it refers to a tensor. */
+static bool holds_numbers(const json_t *value)
+{
+    size_t i;
+    const char *key;
+    json_t *item;
+    bool found = json_is_number(value) || json_is_boolean(value);
+    if (json_is_array(value) && json_is_string(json_array_get(value, 0)))
+        return false;
+    json_array_foreach(value, i, item) found = found || holds_numbers(item);
+    if (json_is_string(json_object_get(value, "class_name")))
+        return !str_eq(json_string_value(json_object_get(value, "class_name")), "__keras_tensor__");
+    json_object_foreach((json_t *)(uintptr_t)value, key, item) found = found || holds_numbers(item);
+    return found;
+}
+
+/* A mask or state that Keras wrote into the description instead of computing it. */
+static bool refuse_constants(struct lower *l)
+{
+    static const char *const keys[] = {"mask", "attention_mask", "initial_state"};
+    for (size_t i = 0; i < ARRAY_N(keys); i++)
+        if (holds_numbers(json_object_get(l->kwargs, keys[i])))
+            return lower_refuse(l, "a constant '%s'", keys[i]) < 0;
+    return false;
+}
+
 void lower_run(struct lower *l)
 {
     struct build *b = l->b;
@@ -435,10 +461,10 @@ void lower_run(struct lower *l)
     } else {
         if (!l->layer->row)
             l->layer->row = layer_row_find(l->layer->class_name);
-        if (l->layer->row)
-            l->layer->row->lower(l);
-        else
+        if (!l->layer->row)
             build_unsupported(b, "layer class '%s' (layer '%s')", l->layer->class_name, l->layer->name);
+        else if (!refuse_constants(l))
+            l->layer->row->lower(l);
     }
     b->layer = outside;
 }

@@ -28,23 +28,16 @@ static int32_t mask_as(struct lower *l, int32_t mask, bool keys, bool heads)
     return lower_reshape(l, mask, n, dim);
 }
 
-/* Lower triangle [Tq, Tk] of ones: what a step may look at. */
-static int32_t causal_weight(struct lower *l, int32_t q, int32_t k)
+static int32_t both_masks(struct lower *l, int32_t a, int32_t b)
 {
-    const struct ir_shape *a = lower_shape(l, q), *b = lower_shape(l, k);
-    int32_t rows = a->rank > 1 ? a->dim[a->rank - 2] : -1, cols = b->rank > 1 ? b->dim[b->rank - 2] : -1;
-    if (l->b->rc)
-        return -1;
-    if (rows < 1 || cols < 1 || (int64_t)rows * cols > 1 << 24)
-        return lower_refuse(l, "a causal mask of free length");
-    int32_t have = lower_cached(l, "causal");
-    if (have >= 0)
-        return have;
-    float *x = lower_alloc(l, (int64_t)rows * cols);
-    for (int64_t i = 0; i < (int64_t)rows * cols && x; i++)
-        x[i] = i % cols <= i / cols ? 0 : -1e9F;
-    const struct ir_shape shape = {.rank = 2, .dim = {rows, cols}};
-    return x ? lower_values(l, "causal", &shape, x) : -1;
+    return a < 0 ? b : b < 0 ? a : lower_binary(l, IR_MUL, a, b);
+}
+
+/* The mask, and that no step looks ahead. */
+static int32_t causal_too(struct lower *l, int32_t scores, int32_t mask)
+{
+    const struct ir_node n = {.op = IR_CAUSAL};
+    return both_masks(l, mask, lower_op(l, &n, scores));
 }
 
 static int32_t scalar_weight(struct lower *l, const char *leaf)
@@ -89,13 +82,18 @@ static void attention_masks(struct lower *l, int32_t *q, int32_t *v)
 
 static void attention(struct lower *l, bool additive)
 {
-    if (l->in_n < 2 || lower_shape(l, l->in[0].t)->rank != l->outer + 2 ||
-        lower_shape(l, l->in[1].t)->rank != l->outer + 2) {
-        lower_refuse(l, "inputs that are not [query, value] of 3 dimensions");
+    int32_t more = lower_shape(l, l->in[0].t)->rank - l->outer - 2, q_mask, v_mask;
+    attention_masks(l, &q_mask, &v_mask);
+    if (l->in_n < 2 || more < 0 || lower_shape(l, l->in[1].t)->rank != l->outer + 2 + more) {
+        lower_refuse(l, "inputs that are not [query, value] of 3 dimensions or more");
         return;
     }
-    int32_t q = l->in[0].t, v = l->in[1].t, k = l->in_n > 2 ? l->in[2].t : v, scores, q_mask, v_mask, scale = -1;
-    attention_masks(l, &q_mask, &v_mask);
+    if (more > 0 && (q_mask >= 0 || v_mask >= 0)) {
+        lower_refuse(l, "masks of inputs of more than 3 dimensions");
+        return;
+    }
+    l->outer += more; /* axes in front of the steps are further batch axes */
+    int32_t q = l->in[0].t, v = l->in[1].t, k = l->in_n > 2 ? l->in[2].t : v, scores, scale = -1;
     const char *mode = lower_text(l, "score_mode", "dot");
     if (additive) {
         scale = lower_bool(l, "use_scale", true) ? lower_weight(l, "scale", 0, NULL) : -1;
@@ -112,9 +110,9 @@ static void attention(struct lower *l, bool additive)
         lower_refuse(l, "score_mode '%s'", mode);
         return;
     }
-    if (lower_kwarg_true(l, "use_causal_mask") || lower_bool(l, "causal", false))
-        scores = lower_constant(l, IR_ADD, scores, causal_weight(l, q, k), false);
     int32_t mask = v_mask >= 0 ? mask_as(l, v_mask, true, false) : -1;
+    if (lower_kwarg_true(l, "use_causal_mask") || lower_bool(l, "causal", false))
+        mask = causal_too(l, scores, mask);
     scores = lower_softmax(l, scores, 1 << (l->outer + 1), false, mask);
     int32_t y = matmul(l, scores, v, false, 1);
     if (q_mask >= 0)
@@ -186,21 +184,18 @@ static int32_t project_back(struct lower *l, int slot, const char *name, int32_t
     if (d->rank < 2)
         return build_fail(l->b, ERR_MODEL_SHAPE, "'%s' has %d dimensions", d->path, (int)d->rank);
     int64_t width = d->n / (h.n * (int64_t)h.value_dim);
+    int32_t made[IR_RANK_MAX] = {flat[0]}, made_n = 1;
+    for (int32_t k = 2; k < d->rank && made_n < IR_RANK_MAX; k++)
+        made[made_n++] = (int32_t)d->dim[k];
     const struct ir_shape kernel = {.rank = 2, .dim = {flat[1], (int32_t)width}},
                           bias = {.rank = 1, .dim = {(int32_t)width}};
     struct ir_node n = {.op = IR_DENSE};
     memset(&n.u.dense, 0, sizeof(n.u.dense));
     n.u.dense.units = (int32_t)width;
     n.u.dense.has_bias = has_bias;
-    if (d->rank > 3)
-        return lower_refuse(l, "output_shape of %d dimensions", (int)d->rank - 2);
-    return build_unary(l->b, &n, t, lower_weight(&part, "kernel", 0, &kernel),
-                       has_bias ? lower_weight(&part, "bias", 1, &bias) : -1);
-}
-
-static int32_t both_masks(struct lower *l, int32_t a, int32_t b)
-{
-    return a < 0 ? b : b < 0 ? a : lower_binary(l, IR_MUL, a, b);
+    t = build_unary(l->b, &n, t, lower_weight(&part, "kernel", 0, &kernel),
+                    has_bias ? lower_weight(&part, "bias", 1, &bias) : -1);
+    return made_n == 2 ? t : lower_reshape(l, t, made_n, made);
 }
 
 /* What may see what, [.., 1, Tq, Tk] or broadcast to it; -1: everything. */
@@ -243,10 +238,78 @@ static bool heads_inputs(struct lower *l, struct value *q, struct value *k, stru
     }
     if (!given_key)
         *k = *v;
-    int32_t want = l->outer + 2;
-    if (lower_shape(l, q->t)->rank != want || lower_shape(l, k->t)->rank != want || lower_shape(l, v->t)->rank != want)
-        return lower_refuse(l, "inputs of other than 3 dimensions") >= 0;
+    int32_t rank = lower_shape(l, q->t)->rank;
+    if (rank < l->outer + 2 || lower_shape(l, k->t)->rank != rank || lower_shape(l, v->t)->rank != rank)
+        return lower_refuse(l, "inputs of fewer than 3 or of different dimensions") >= 0;
     return !l->b->rc;
+}
+
+/* attention_axes: which axes hold the steps. Those, gathered behind the others, become one. */
+struct fold {
+    int32_t n, front; /* axes that hold steps; axes in front of them, which become batch axes */
+    int32_t perm[IR_RANK_MAX], back[IR_RANK_MAX];
+};
+
+static bool fold_read(struct lower *l, int32_t rank, struct fold *f)
+{
+    int32_t axes[IR_RANK_MAX], marked = 0, at = 0;
+    int n = lower_list(l, "attention_axes", IR_RANK_MAX, axes);
+    *f = (struct fold){0};
+    for (int k = 0; k < n; k++) {
+        int32_t a = lower_axis(l, l->in[0].t, axes[k]);
+        if (a < l->outer || a >= rank - 1)
+            return lower_refuse(l, "attention over axis %d", (int)axes[k]) >= 0;
+        marked |= 1 << a;
+    }
+    for (int32_t a = l->outer; n == 0 && a < rank - 1; a++)
+        marked |= 1 << a;
+    for (int32_t pass = 0; pass < 2; pass++)
+        for (int32_t a = 0; a < rank - 1; a++)
+            if ((marked >> a & 1) == pass)
+                f->perm[at++] = a;
+    f->perm[at] = rank - 1;
+    for (int32_t a = 0; a < rank; a++)
+        f->back[f->perm[a]] = a;
+    for (int32_t a = l->outer; a < rank - 1; a++)
+        f->n += marked >> a & 1;
+    f->front = rank - 1 - l->outer - f->n;
+    return true;
+}
+
+/* Sizes behind the batch axes once t is folded: of the other axes, the steps, the features. */
+static int32_t fold_in(struct lower *l, const struct fold *f, int32_t t)
+{
+    t = lower_permute(l, t, f->perm);
+    const struct ir_shape *s = lower_shape(l, t);
+    int32_t dim[IR_RANK_MAX], n = 0, steps = 1;
+    for (int32_t k = 0; k < f->front; k++)
+        dim[n++] = s->dim[l->outer + k];
+    for (int32_t k = 0; k < f->n; k++) {
+        int32_t d = s->dim[l->outer + f->front + k];
+        if (d < 1 && f->n > 1)
+            return lower_refuse(l, "attention over several axes of free size");
+        steps = f->n == 1 ? d : steps * d;
+    }
+    dim[n++] = steps;
+    dim[n++] = s->rank > 0 ? s->dim[s->rank - 1] : 1;
+    return f->n == 1 ? t : lower_reshape(l, t, n, dim);
+}
+
+/* [others.., steps, out..] to the order of axes that `like` has. */
+static int32_t fold_out(struct lower *l, const struct fold *f, int32_t t, int32_t like)
+{
+    const struct ir_shape *s = lower_shape(l, t), *x = lower_shape(l, like);
+    int32_t dim[IR_RANK_MAX], perm[IR_RANK_MAX], n = 0, behind = s->rank - l->outer - f->front - 1;
+    if (x->rank - 1 + behind > IR_RANK_MAX || behind < 1)
+        return lower_refuse(l, "output_shape of %d dimensions", (int)behind);
+    for (int32_t a = l->outer; a < x->rank - 1; a++)
+        dim[n++] = x->dim[f->perm[a]];
+    for (int32_t k = 0; k < behind; k++)
+        dim[n++] = s->dim[s->rank - behind + k];
+    for (int32_t a = 0; a < IR_RANK_MAX; a++)
+        perm[a] = a < x->rank - 1 ? f->back[a] : a;
+    t = f->n == 1 ? t : lower_reshape(l, t, n, dim);
+    return lower_permute(l, t, perm);
 }
 
 static void heads_run(struct lower *l, struct heads h, int32_t kv_heads)
@@ -259,7 +322,23 @@ static void heads_run(struct lower *l, struct heads h, int32_t kv_heads)
         build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s': %d heads of %d", l->layer->name, (int)h.n, (int)h.key_dim);
         return;
     }
-    bool has_bias = lower_bool(l, "use_bias", true);
+    bool has_bias = lower_bool(l, "use_bias", true), scores_too = lower_kwarg_true(l, "return_attention_scores");
+    int32_t rank = lower_shape(l, q.t)->rank, query = q.t;
+    struct fold f = {0};
+    if (rank > l->outer + 2) {
+        if (!fold_read(l, rank, &f))
+            return;
+        struct value given;
+        if (q.mask >= 0 || k.mask >= 0 || v.mask >= 0 || scores_too ||
+            lower_kwarg(l, "attention_mask", &given, 1) > 0) {
+            lower_refuse(l, "masks or scores of inputs of more than 3 dimensions");
+            return;
+        }
+        q.t = fold_in(l, &f, q.t);
+        k.t = fold_in(l, &f, k.t);
+        v.t = fold_in(l, &f, v.t);
+        l->outer += f.front;
+    }
     int32_t tq = project(l, 0, "query", q.t, h.n, h.key_dim, has_bias);
     int32_t tk = project(l, 1, "key", k.t, kv_heads, h.key_dim, has_bias);
     int32_t tv = project(l, 2, "value", v.t, kv_heads, h.value_dim, has_bias);
@@ -272,14 +351,19 @@ static void heads_run(struct lower *l, struct heads h, int32_t kv_heads)
         tv = lower_op(l, &rep, tv);
     }
     int32_t scores = matmul(l, tq, tk, true, 1.0 / sqrt((double)h.key_dim));
+    int32_t mask = heads_mask(l, q, k, v);
     if (lower_kwarg_true(l, "use_causal_mask"))
-        scores = lower_constant(l, IR_ADD, scores, causal_weight(l, tq, tk), false);
-    scores = lower_softmax(l, scores, 1 << (l->outer + 2), false, heads_mask(l, q, k, v));
+        mask = causal_too(l, scores, mask);
+    scores = lower_softmax(l, scores, 1 << (l->outer + 2), false, mask);
     int32_t y = matmul(l, scores, tv, false, 1);
     bool new_name = lower_part(l, 3, "attention_output").layer->set.n > 0;
     y = project_back(l, new_name ? 3 : 4, new_name ? "attention_output" : "output", y, h, has_bias);
+    if (f.n > 0) {
+        l->outer -= f.front;
+        y = fold_out(l, &f, y, query);
+    }
     lower_set(l, y, q.mask);
-    if (lower_kwarg_true(l, "return_attention_scores"))
+    if (scores_too)
         l->out[l->out_n++] = (struct value){scores, -1};
 }
 

@@ -246,9 +246,10 @@ static void local(struct lower *l, int spatial)
     memset(&n.u.local, 0, sizeof(n.u.local));
     window_read(l, spatial, "kernel_size", &n.u.local.w);
     n.u.local.has_bias = lower_bool(l, "use_bias|bias", true);
-    n.u.local.implementation = 1;
-    if (lower_int(l, "implementation", 1) != 1)
-        lower_refuse(l, "implementation %lld", (long long)lower_int(l, "implementation", 1));
+    int64_t how = lower_int(l, "implementation", 1);
+    if (how < 1 || how > 3)
+        lower_refuse(l, "implementation %lld", (long long)how);
+    n.u.local.implementation = (int32_t)how;
     bool first = lower_channels_first(l) && spatial > 1;
     if (first)
         lower_refuse(l, "channels_first");

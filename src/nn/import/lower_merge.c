@@ -107,6 +107,17 @@ void lower_concatenate(struct lower *l)
     concat(l, lower_int(l, "axis|concat_axis", -1));
 }
 
+/* a + b * scale, as the residual blocks of InceptionResNetV2. */
+void lower_scaled_sum(struct lower *l)
+{
+    if (l->in_n != 2) {
+        build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s' needs two inputs", l->layer->name);
+        return;
+    }
+    int32_t scaled = lower_scalar(l, IR_MUL, l->in[1].t, lower_num(l, "scale", 1), false);
+    lower_set(l, lower_binary(l, IR_ADD, l->in[0].t, scaled), -1);
+}
+
 static void dot(struct lower *l, const char *key, bool normalize)
 {
     struct ir_node n = {.op = IR_DOT};

@@ -374,6 +374,32 @@ void lower_time_distributed(struct lower *l)
 
 /* ---- convolutional LSTM ---- */
 
+/* The tensors of the call in the order of the operation; how many, < 1 after a refusal. */
+static int32_t conv_lstm_inputs(struct lower *l, struct ir_conv_rnn *a, int32_t *mask, int32_t in[4])
+{
+    struct rnn r;
+    if (!rnn_read(l, &r))
+        return 0;
+    bool first = lower_channels_first(l);
+    int32_t n = 0;
+    a->reverse = r.reverse;
+    a->sequences = r.sequences;
+    a->states = r.states;
+    a->zero_masked = r.zero_masked;
+    a->has_initial = r.initial_n > 0;
+    a->has_mask = r.mask >= 0;
+    *mask = r.sequences ? r.mask : -1;
+    if (r.initial_n != 0 && r.initial_n != 2)
+        return build_fail(l->b, ERR_MODEL_CONFIG, "layer '%s' is given %d initial states, it has 2", l->layer->name,
+                          (int)r.initial_n);
+    in[n++] = first ? lower_to_last(l, r.x, a->w.spatial) : r.x;
+    for (int32_t k = 0; k < r.initial_n; k++)
+        in[n++] = first ? lower_to_last(l, r.initial[k].t, a->w.spatial) : r.initial[k].t;
+    if (a->has_mask)
+        in[n++] = r.mask;
+    return n;
+}
+
 static void conv_lstm(struct lower *l, int spatial)
 {
     struct ir_node n = {.op = IR_CONV_RNN};
@@ -386,27 +412,28 @@ static void conv_lstm(struct lower *l, int spatial)
     const char *mode = lower_text(l, "padding|border_mode", "valid");
     a->w.mode = str_eq_case(mode, "same") ? IR_PAD_SAME : IR_PAD_VALID;
     a->filters = (int32_t)lower_int(l, "filters|nb_filter", 0);
-    a->reverse = lower_bool(l, "go_backwards", false) != l->backwards;
-    a->sequences = lower_bool(l, "return_sequences", false);
     a->has_bias = lower_bool(l, "use_bias", true);
-    if (lower_bool(l, "return_state", false) || l->in_n > 1) {
-        lower_refuse(l, "states");
-        return;
-    }
-    if (l->in[0].mask >= 0 || l->i->keras_major == 1 || l->i->flip_kernels) {
-        lower_refuse(l, l->in[0].mask >= 0 ? "a mask" : "the weights of Keras 1");
+    if (l->i->keras_major == 1 || l->i->flip_kernels) {
+        lower_refuse(l, "the weights of Keras 1");
         return;
     }
     if (!lower_gate(l, "activation", "tanh", &a->act) ||
         !lower_gate(l, "recurrent_activation|inner_activation", "hard_sigmoid", &a->gate))
         return;
-    bool first = lower_channels_first(l);
-    int32_t t = first ? lower_to_last(l, l->in[0].t, spatial) : l->in[0].t, w[3] = {-1, -1, -1}, out;
+    int32_t in[4], mask, w[3] = {-1, -1, -1}, out[3] = {-1, -1, -1};
+    int32_t in_n = conv_lstm_inputs(l, a, &mask, in);
+    if (in_n < 1)
+        return;
     w[0] = lower_weight(l, "kernel", 0, NULL);
     w[1] = lower_weight(l, "recurrent_kernel", 1, NULL);
     w[2] = a->has_bias ? lower_weight(l, "bias", 2, NULL) : -1;
-    build_node(l->b, &n, &t, 1, w, 2 + a->has_bias, &out, 1);
-    lower_set(l, first ? lower_to_first(l, out, spatial) : out, -1);
+    int32_t out_n = a->states ? 3 : 1;
+    build_node(l->b, &n, in, in_n, w, 2 + a->has_bias, out, out_n);
+    for (int32_t k = 0; k < out_n && lower_channels_first(l); k++)
+        out[k] = lower_to_first(l, out[k], spatial);
+    lower_set(l, out[0], mask);
+    for (int32_t k = 1; k < out_n; k++)
+        l->out[l->out_n++] = (struct value){out[k], -1};
 }
 
 void lower_conv_lstm1d(struct lower *l)

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,14 +175,14 @@ enum rc weight_set_prefix(const struct weight_set *from, const char *prefix, str
 enum mention { MENTION_EXACT, MENTION_FLAT, MENTION_NUMBERED, MENTION_N };
 
 /* `layer` as a whole run of path components: at the start or after '/', and before '/'. numbered: a "_12" that
- * TensorFlow added to make names unique may stand between. */
-static bool mentions(const char *name, const char *layer, enum mention how)
+ * TensorFlow added to make names unique may stand between. How many components stand before it; -1: not mentioned. */
+static int mentions(const char *name, const char *layer, enum mention how)
 {
     size_t len = strlen(layer);
     if (how == MENTION_FLAT) { /* Keras 1: dense_1_W */
         const char *last = strrchr(name, '/');
         last = last ? last + 1 : name;
-        return strncmp(last, layer, len) == 0 && last[len] == '_' && isalpha((unsigned char)last[len + 1]);
+        return strncmp(last, layer, len) == 0 && last[len] == '_' && isalpha((unsigned char)last[len + 1]) ? 0 : -1;
     }
     for (const char *p = name; (p = strstr(p, layer)) != NULL; p++) {
         if (p > name && p[-1] != '/')
@@ -189,10 +190,14 @@ static bool mentions(const char *name, const char *layer, enum mention how)
         const char *end = p + len;
         if (how == MENTION_NUMBERED && *end == '_')
             end += 1 + strspn(end + 1, "0123456789");
-        if (*end == '/')
-            return true;
+        if (*end == '/') {
+            int before = 0;
+            for (const char *c = name; c < p; c++)
+                before += *c == '/';
+            return before;
+        }
     }
-    return false;
+    return -1;
 }
 
 enum rc weight_set_inner(const struct weight_file *f, const struct weight_set *from, const char *layer, bool strict,
@@ -202,9 +207,17 @@ enum rc weight_set_inner(const struct weight_file *f, const struct weight_set *f
     for (int how = 0; how < MENTION_N && !rc && out->n == 0 && *layer; how++) {
         if (how == MENTION_FLAT && !f->keras1)
             continue;
-        for (size_t i = 0; i < from->n; i++)
-            if (mentions(from->group->item[from->pick[i]].name, layer, (enum mention)how))
+        /* 'Conv' is Conv/kernel, not block/Conv/kernel of a layer named 'block/Conv': the nearest to the front. */
+        int least = INT_MAX;
+        for (size_t i = 0; i < from->n; i++) {
+            int at = mentions(from->group->item[from->pick[i]].name, layer, (enum mention)how);
+            if (at >= 0 && at < least) {
+                least = at;
+                out->n = 0;
+            }
+            if (at >= 0 && at == least)
                 out->pick[out->n++] = from->pick[i];
+        }
     }
     for (size_t i = 0; i < from->n && !rc && out->n == 0 && !strict; i++)
         out->pick[i] = from->pick[i];
