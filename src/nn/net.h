@@ -4,7 +4,7 @@
 
 #include "nn/plan.h"
 
-enum { NN_PACK_FORMAT = 4 }; /* raised whenever a kernel's weight order or a pass changes */
+enum { NN_PACK_FORMAT = 5 }; /* raised whenever a kernel's weight order or a pass changes */
 
 struct nn_net {
     struct ir_graph g; /* as imported, shapes inferred; names live in its text */

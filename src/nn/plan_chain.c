@@ -213,7 +213,7 @@ static bool can_tail(const struct nn_plan *plan, int32_t node)
 /* Worth it when what lies in between does not fit beside everything else, and strips are not all overlap. */
 static bool worth_head(const struct nn_plan *plan, const struct ir_node *dw)
 {
-    enum { LARGE = 64 * 1024, ROWS = 14 }; /* floats; output rows */
+    enum { LARGE = 16 * 1024, ROWS = 14 }; /* floats; output rows */
     const struct ir_graph *g = &plan->g;
     const struct ir_shape *in = &g->tensor[plan_in(g, dw, 0)], *out = &g->tensor[plan_out(g, dw, 0)];
     return nn_shape_n(in) >= LARGE && out->dim[0] >= ROWS;

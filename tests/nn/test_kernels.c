@@ -201,6 +201,51 @@ static void products(const struct kern_isa *k)
         one_product(k);
 }
 
+/* So much k that a panel is used in slices: one tap, several taps by table, several by a constant step. */
+static void long_products(const struct kern_isa *k)
+{
+    static const int32_t size[][4] = {{31, 1, 6007, 67}, {29, 9, 701, 45}, {26, 3, 2111, 70}}; /* m, taps, k, n */
+    for (size_t i = 0; i < sizeof(size) / sizeof(*size); i++) {
+        const int32_t m = size[i][0], taps = size[i][1], kk = size[i][2], n = size[i][3];
+        const int64_t kt = (int64_t)taps * kk;
+        float *a = room(kt * m), *b = room(kt * n), *bias = room(n), *packed = room(kern_panels_floats(k, n, kt));
+        float *c = room((int64_t)m * n), *r = room((int64_t)m * n);
+        const float *row[31 * 9], *tap[9];
+        for (int32_t t = 0; t < taps; t++) {
+            tap[t] = a + (int64_t)t * m * kk;
+            for (int32_t q = 0; q < m; q++)
+                row[t * m + q] = tap[t] + (int64_t)q * kk;
+        }
+        pack(k, b, bias, kt, n, packed);
+        struct kern_gemm j = {.a = a,
+                              .lda = kk,
+                              .row = i == 1 ? row : NULL,
+                              .tap = i == 2 ? tap : NULL,
+                              .row_n = m,
+                              .m = m,
+                              .taps = taps,
+                              .k = kk,
+                              .n = n,
+                              .panel_end = kern_panel_n(k, n),
+                              .b = packed,
+                              .c = c,
+                              .ldc = n,
+                              .residual = r,
+                              .ldr = n,
+                              .act = {KERN_CLAMP, -20, 20}};
+        k->gemm(&j);
+        for (int32_t q = 0; q < m; q++) {
+            for (int32_t x = 0; x < n; x++) {
+                double want = (double)bias[x] + (double)r[q * n + x];
+                for (int64_t t = 0; t < kt; t++)
+                    want += (double)row[t / kk * m + q][t % kk] * (double)b[t * n + x];
+                near((double)c[q * n + x], fmin(20, fmax(-20, want)), (double)kt, "long product", k, q * n + x);
+            }
+        }
+        release();
+    }
+}
+
 /* k in two calls: bias and the first half held, then the rest with residual and activation. */
 static void product_in_parts(const struct kern_isa *k)
 {
@@ -410,6 +455,7 @@ static void test_products(void **state)
 {
     (void)state;
     each_row(products);
+    each_row(long_products);
     each_row(product_in_parts);
 }
 

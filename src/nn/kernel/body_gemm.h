@@ -2,6 +2,8 @@
  * largest has its own code, so that a band of rows is cut into equal tiles and no row is computed in vain. */
 #include "nn/kernel/body_math.h"
 
+enum { SLICE = 40 * 1024 }; /* floats of a panel kept near */
+
 struct panel_job {
     const struct kern_gemm *j;
     const float *b;       /* this panel: bias, then k rows */
@@ -111,6 +113,48 @@ TILES(TILE)
 static tile_fn *const tiles[NV_MOST + 1][MR_MOST + 1] = {TILES(TILE)};
 #undef TILE
 
+/* All rows against one panel. */
+static void gemm_panel(struct panel_job *p, int32_t nv, const float *next, int64_t next_floats)
+{
+    const int32_t m = p->j->m, most = table.rows_max[nv], count = (m + most - 1) / most;
+    for (int32_t t = 0; t < count; t++) {
+        p->ahead = next ? next + next_floats / count * t : p->b;
+        const int32_t from = (int32_t)((int64_t)m * t / count), to = (int32_t)((int64_t)m * (t + 1) / count);
+        tiles[nv][to - from](p, from);
+    }
+}
+
+/* A panel that does not fit the second-level cache beside its rows goes in slices of k: each slice is used for all rows
+ * before the next one is read, and C holds the sums in between. */
+static void gemm_slices(const struct panel_job *of, int32_t nv, const float *next)
+{
+    const struct kern_gemm *whole = of->j;
+    const int32_t width = nv * VL, slice = SLICE / width;
+    struct kern_gemm j = *whole;
+    struct panel_job p = *of;
+    p.j = &j;
+    for (int32_t tap = 0; tap < whole->taps;) {
+        j.taps = whole->taps > 1 ? (slice / whole->k > 1 ? slice / whole->k : 1) : 1;
+        j.taps = j.taps < whole->taps - tap ? j.taps : whole->taps - tap;
+        const int32_t parts = whole->taps > 1 ? 1 : (whole->k + slice - 1) / slice;
+        for (int32_t i = 0; i < parts; i++) {
+            const int32_t from = (int32_t)((int64_t)whole->k * i / parts),
+                          to = (int32_t)((int64_t)whole->k * (i + 1) / parts);
+            const bool last = tap + j.taps == whole->taps && i == parts - 1;
+            j.k = to - from;
+            j.a = whole->a ? whole->a + from : NULL;
+            j.row = whole->row ? whole->row + (int64_t)tap * whole->row_n : NULL;
+            j.tap = whole->tap ? whole->tap + tap : NULL;
+            j.more = whole->more || tap || i;
+            j.hold = whole->hold || !last;
+            p.b = of->b + ((int64_t)tap * whole->k + from) * width;
+            const int64_t floats = (int64_t)j.taps * j.k * width;
+            gemm_panel(&p, nv, last ? next : p.b + floats, floats);
+        }
+        tap += j.taps;
+    }
+}
+
 static void gemm(const struct kern_gemm *j)
 {
     const struct kern_isa *self = &table;
@@ -122,12 +166,13 @@ static void gemm(const struct kern_gemm *j)
             .j = j, .spill = spill, .step = j->c_step ? j->c_step : VL, .column = kern_panel_start(self, j->n, i)};
         p.wide = j->n - p.column < width ? j->n - p.column : width;
         p.b = j->b + kern_panel_offset(self, j->n, kt, i);
-        const int32_t most = self->rows_max[nv], count = (j->m + most - 1) / most;
         const float *next = i + 1 < j->panel_end ? p.b + (kt + 1) * width : j->ahead;
-        for (int32_t t = 0; t < count; t++) {
-            p.ahead = next ? next + (kt + 1) * width / count * t : p.b;
-            const int32_t from = (int32_t)((int64_t)j->m * t / count), to = (int32_t)((int64_t)j->m * (t + 1) / count);
-            tiles[nv][to - from](&p, from);
-        }
+        /* One tap of rows by pointer cannot be cut inside. */
+        const bool cut =
+            kt * width > 2 * SLICE && j->m > 2 * self->rows_max[nv] && (j->taps > 1 || !(j->row || j->tap));
+        if (cut)
+            gemm_slices(&p, nv, next);
+        else
+            gemm_panel(&p, nv, next, (kt + 1) * width);
     }
 }
