@@ -120,8 +120,15 @@ static void perform_listening(struct work *w)
             w->job.cancel = true;
             break;
         }
-        if (line_read(&w->s->io, JOB_POLL_MS, &line, NULL) == RC_OK && json_is_true(json_object_get(line, "cancel")))
+        struct err why = {0};
+        enum rc rc = line_read(&w->s->io, JOB_POLL_MS, &line, &why);
+        if (json_is_true(json_object_get(line, "cancel"))) {
             w->job.cancel = true;
+        } else if (line || (rc && why.code == ERR_JSON)) {
+            if (line)
+                (void)!err_set(&why, ERR_STORE_BUSY, "one request at a time on a line");
+            (void)!send_line(w->s, line_error(json_object_get(line, "id"), &why), -1);
+        }
         json_decref(line);
     }
     pthread_join(thread, NULL);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -258,6 +259,36 @@ static void two_servers_and_a_dead_one(void **state)
     assert_int_equal(wire_serve(&o, &at_once, &last), RC_INPUT);
 }
 
+/* A line sent while another one's work goes on is answered, too: nobody waits for ever. */
+static void every_line_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    /* A wrong password takes its quarter of a second. */
+    static const char lines[] = "{\"id\":1,\"job\":true,\"op\":\"session.sign_in\",\"args\":{\"username\":\"admin\","
+                                "\"password\":\"not this one\"}}\n{\"id\":2,\"op\":\"station.info\"}\nnonsense\n";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char answers[8000] = "";
+    size_t n = 0;
+    int ends = 0;
+    serve(f);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    const struct timeval patience = {.tv_sec = 10};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    str_copy(address.sun_path, sizeof(address.sun_path), f->socket);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(write(fd, lines, sizeof(lines) - 1), (ssize_t)sizeof(lines) - 1);
+    while (ends < 3) {
+        ssize_t got = read(fd, answers + n, sizeof(answers) - 1 - n);
+        assert_true(got > 0);
+        for (ssize_t i = 0; i < got; i++)
+            ends += answers[n + (size_t)i] == '\n';
+        n += (size_t)got;
+    }
+    assert_non_null(strstr(answers, "\"id\":1"));
+    assert_non_null(strstr(answers, "\"id\":2"));
+    close(fd);
+}
+
 static void too_many_sessions_are_told(void **state)
 {
     struct fixture *f = *state;
@@ -334,7 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(socket_and_process_answer_alike),  TEST(local_operations_stay_local),
         TEST(garbage_is_answered_and_survived), TEST(two_servers_and_a_dead_one),
-        TEST(too_many_sessions_are_told),       TEST(lines_of_the_api),
+        TEST(every_line_is_answered),           TEST(too_many_sessions_are_told),
+        TEST(lines_of_the_api),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
