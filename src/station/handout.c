@@ -59,11 +59,11 @@ static const volatile bool *cancel_of(const struct op_call *c)
     return c->q->job ? &c->q->job->cancel : NULL;
 }
 
-static enum rc picture_read(struct op_call *c, struct worker *w, const struct store_picture *p, int32_t side_max_px,
-                            struct image *out, struct err *e)
+/* The stored picture, decoded in the cage. */
+static enum rc picture_decode(struct op_call *c, struct worker *w, const struct store_picture *p, struct image *whole,
+                              struct err *e)
 {
     struct intake_file file = {.fd = -1};
-    struct image whole = {0};
     int fd = -1;
     enum rc rc = store_picture_open(c->st->records->store, p->path, &fd, e);
     if (rc)
@@ -73,11 +73,37 @@ static enum rc picture_read(struct op_call *c, struct worker *w, const struct st
     if (!rc && !str_eq(file.sha256, p->sha256))
         rc = err_set(e, ERR_STORE, "the stored picture is not the one of its record any more");
     if (!rc)
-        rc = intake_decode(w->cage, &file, cancel_of(c), &whole, e);
+        rc = intake_decode(w->cage, &file, cancel_of(c), whole, e);
+    intake_close(&file);
+    return rc;
+}
+
+static enum rc picture_read(struct op_call *c, struct worker *w, const struct store_picture *p, int32_t side_max_px,
+                            struct image *out, struct err *e)
+{
+    struct image whole = {0};
+    enum rc rc = picture_decode(c, w, p, &whole, e);
     if (!rc)
         rc = report_picture(&whole, side_max_px, out, e);
     image_fini(&whole);
-    intake_close(&file);
+    return rc;
+}
+
+enum rc handout_bare_picture(struct op_call *c, const struct store_picture *p, struct buf *png, struct err *e)
+{
+    struct worker *w = NULL;
+    struct image whole = {0}, upright = {0};
+    enum rc rc = worker_take(c->st, true, &w, e);
+    if (!rc)
+        rc = picture_decode(c, w, p, &whole, e);
+    if (!rc)
+        rc = image_orient(&whole, whole.orientation, &upright, e);
+    if (!rc)
+        rc = image_write_png(&upright, png, e);
+    image_fini(&upright);
+    image_fini(&whole);
+    if (w)
+        worker_give(c->st, w);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* Pictures: taking one in, analysing it, keeping both; the stored ones. */
 #include "base/file.h"
 #include "base/text.h"
+#include "station/handout.h"
 #include "station/netcache.h"
 #include "station/predict.h"
 #include "station/records.h"
@@ -285,6 +286,24 @@ static enum rc hand_over(struct op_call *c, const struct store_picture *p, struc
     return rc;
 }
 
+/* For de-identified eyes: *p becomes the record of what is handed over. */
+static enum rc hand_over_bare(struct op_call *c, struct store_picture *p, struct err *e)
+{
+    struct buf png = {0};
+    char *dot = strrchr(p->name, '.');
+    size_t stem_n = dot ? (size_t)(dot - p->name) : strlen(p->name);
+    enum rc rc = handout_bare_picture(c, p, &png, e);
+    if (!rc) {
+        str_format(p->name + stem_n, sizeof(p->name) - stem_n, ".png");
+        str_copy(p->format, sizeof(p->format), image_format_name(IMAGE_PNG));
+        sha256_hex(png.data, png.len, p->sha256);
+        p->file_size = (int64_t)png.len;
+        rc = answer_file(c, p->name, png.data, png.len, e);
+    }
+    buf_free(&png);
+    return rc;
+}
+
 enum rc op_images_fetch(struct op_call *c, struct err *e)
 {
     struct store_tx *tx = NULL;
@@ -298,7 +317,7 @@ enum rc op_images_fetch(struct op_call *c, struct err *e)
         rc = store_result_picture(tx, &eyes, id, &p, e);
     rc = call_end(c, tx, rc, NULL, subject, "picture", e);
     if (!rc)
-        rc = hand_over(c, &p, e);
+        rc = eyes.scope == STORE_DEIDENTIFIED ? hand_over_bare(c, &p, e) : hand_over(c, &p, e);
     return rc ? rc
               : answer_set(c,
                            json_pack("{s:s, s:I, s:s, s:s}", "name", p.name, "file_size", (json_int_t)p.file_size,

@@ -1,7 +1,13 @@
 """The four people of a clinic, each with the own door."""
+import base64
+import hashlib
+import io
 import json
 import time
 
+import numpy
+from PIL import Image
+from pictures import jpeg
 from test_records import api, as_user, demo, made  # noqa: F401 (fixtures)
 
 
@@ -44,6 +50,21 @@ def test_a_researcher_compares_results_without_names(demo):
     names = {r["patient"]["name"] for r in answers[1]["result"]["results"]}
     assert len(names) == 11 and all(n.startswith("P-") for n in names)
     assert [a["ok"] for a in answers[4:]] == [False, False, False, True]
+
+
+def test_a_researcher_gets_pixels_without_the_comments_of_the_file(demo):
+    pixels = Image.open(io.BytesIO(small_jpeg := jpeg()))
+    named = small_jpeg[:2] + b"\xff\xfe\x00\x0eOKELLO Grace" + small_jpeg[2:]
+    sent = {"file": "base64:" + base64.b64encode(named).decode(), "name": "okello.jpg", "patient": 1}
+    number = api(demo, as_user("doctor"), {"op": "images.add", "args": sent})[1]["result"]["result"]["id"]
+    whole, bare = (api(demo, as_user(who), {"op": "images.fetch", "args": {"result": number}})[1]["result"]
+                   for who in ("doctor", "researcher"))
+    assert base64.b64decode(whole["file_base64"]) == named
+    handed = base64.b64decode(bare["file_base64"])
+    assert handed.startswith(b"\x89PNG") and b"OKELLO" not in handed
+    assert (bare["format"], bare["file_size"]) == ("png", len(handed)) and bare["name"].endswith(".png")
+    assert bare["sha256"] == hashlib.sha256(handed).hexdigest() != whole["sha256"]
+    assert numpy.array_equal(numpy.asarray(Image.open(io.BytesIO(handed))), numpy.asarray(pixels))
 
 
 def test_an_administrator_manages_people_and_sees_no_charts(demo):
