@@ -166,6 +166,18 @@ def test_killed_at_any_moment_nothing_answered_is_lost(demo, tree):
     assert verdict["ok"], verdict
 
 
+def test_a_broken_audit_chain_is_an_error(demo):
+    admin = sign_in(demo, "admin")
+    assert demo("audit", "verify", "--json", env=admin, expect=0).json["ok"] is True
+    with sqlite3.connect(demo.home / "station" / "clinic.db") as db:
+        db.execute("DROP TRIGGER audit_no_update")
+        db.execute("UPDATE audit SET detail = 'nothing happened' WHERE id = 3")
+    answer = demo("audit", "verify", "--json", env=admin)
+    assert answer.rc == 5 and answer.error["code"] == "E509", answer
+    assert answer.json["ok"] is False and answer.json["broken_at"] == 3
+    assert api(demo, as_user("admin"), {"op": "audit.verify"})[1]["result"]["broken_at"] == 3
+
+
 def test_a_newer_database_and_a_missing_one(demo, clinic):
     db = sqlite3.connect(demo.home / "station" / "clinic.db")
     db.execute("PRAGMA user_version = 900")
