@@ -118,7 +118,8 @@ static enum rc time_here(struct station *st, const struct network *net, double *
 enum rc op_models_show(struct op_call *c, struct err *e)
 {
     const struct network *net;
-    struct network_spec spec = {.model = arg_text(c, "model", NULL), .isa = nn_isa_best()};
+    struct network_spec spec = {
+        .model = arg_text(c, "model", NULL), .architecture = arg_text(c, "architecture", NULL), .isa = nn_isa_best()};
     enum rc rc = netcache_get(c->st, &spec, &net, e);
     double ms = (double)NAN;
     if (!rc && arg_bool(c, "timing", false))
@@ -279,22 +280,13 @@ static enum rc run_batch(struct op_call *c, struct worker *w, struct tensors *t,
     return rc;
 }
 
-static bool any_free(const struct nn_info *info)
-{
-    for (int32_t i = 0; i < info->input_n; i++)
-        for (int32_t k = 0; k < info->input_declared[i].rank; k++)
-            if (info->input_declared[i].dim[k] < 0)
-                return true;
-    return false;
-}
-
 static enum rc run_network(struct op_call *c, struct tensors *t, double *ms, struct err *e)
 {
     const struct conf *conf;
     const struct network *net;
     struct worker *w = NULL;
     int64_t threads;
-    struct network_spec spec = {.model = arg_text(c, "model", NULL)};
+    struct network_spec spec = {.model = arg_text(c, "model", NULL), .architecture = arg_text(c, "architecture", NULL)};
     enum rc rc = station_conf(c->st, &conf, e);
     if (!rc)
         rc = arg_int_in(c, "threads", 1, 64, 0, &threads, e);
@@ -304,7 +296,7 @@ static enum rc run_network(struct op_call *c, struct tensors *t, double *ms, str
         rc = netcache_get(c->st, &spec, &net, e);
     if (!rc)
         rc = check_inputs(net->info, t, e);
-    if (!rc && any_free(net->info)) {
+    if (!rc && has_free_dims(net->info)) {
         spec.input_shape = t->shape;
         spec.input_shape_n = t->in_n;
         rc = netcache_get(c->st, &spec, &net, e);

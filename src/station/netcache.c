@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { ARCHITECTURE_MAX_BYTES = 64 << 20 };
+
 struct netcache {
     pthread_mutex_t lock;
     struct network *first;
@@ -39,6 +41,7 @@ static void network_free(struct network *n)
         return;
     nn_net_close(n->net);
     passport_free(n->own_passport);
+    mem_free(n->architecture);
     mem_free(n->path);
     mem_free(n);
 }
@@ -77,8 +80,15 @@ static uint64_t shapes_hash(const struct network_spec *s)
     return h;
 }
 
+static enum rc open_architecture(const struct network *n, struct intake_file *json, struct err *e)
+{
+    *json = (struct intake_file){.fd = -1};
+    return n->architecture ? intake_open_network(n->architecture, ARCHITECTURE_MAX_BYTES, json, e) : RC_OK;
+}
+
 /* sha256 of the sealed copy and, when asked, the neutral form. */
-static enum rc take_in(const struct conf *conf, struct network *n, bool import, int *ir_fd, struct err *e)
+static enum rc take_in(const struct conf *conf, struct network *n, const struct intake_file *json, bool import,
+                       int *ir_fd, struct err *e)
 {
     struct intake_file f;
     enum rc rc = intake_open_network(n->path, (uint64_t)conf_int(conf, CONF_ID_max_model_mb) << 20, &f, e);
@@ -86,9 +96,18 @@ static enum rc take_in(const struct conf *conf, struct network *n, bool import, 
         return rc;
     str_copy(n->sha256, sizeof(n->sha256), f.sha256);
     if (import)
-        rc = intake_import_network(conf, &f, NULL, ir_fd, e);
+        rc = intake_import_network(conf, &f, n->architecture ? json : NULL, ir_fd, e);
     intake_close(&f);
     return rc;
+}
+
+/* A packed form belongs to the file, the build and, where one is used, to the architecture. */
+static void packed_name_of(const struct network *n, const struct intake_file *json, const struct nn_build *b, char *dst,
+                           size_t cap)
+{
+    char key[SHA256_HEX + 20];
+    str_format(key, sizeof(key), n->architecture ? "%s+%.16s" : "%s", n->sha256, json->sha256);
+    nn_packed_name(dst, cap, key, b);
 }
 
 /* Opens the packed form, makes it when absent. cache "" means that nothing can be written: packed in memory. */
@@ -97,24 +116,24 @@ static enum rc open_packed(const struct conf *conf, struct network *n, const cha
 {
     char packed[4096] = "";
     int ir_fd = -1;
-    enum rc rc = RC_OK;
-    if (*n->sha256 == '\0') {
-        /* The stamp knows nothing: hash, and import at once unless a packed form is already there. */
-        rc = take_in(conf, n, false, &ir_fd, e);
-        if (rc)
-            return rc;
-    }
-    nn_packed_name(packed_name, cap, n->sha256, b);
-    if (*cache && path_join(packed, sizeof(packed), cache, packed_name, e))
-        return RC_INPUT;
+    struct intake_file json;
+    enum rc rc = open_architecture(n, &json, e);
+    /* The stamp knows nothing: hash, and import at once unless a packed form is already there. */
+    if (!rc && *n->sha256 == '\0')
+        rc = take_in(conf, n, &json, false, &ir_fd, e);
+    if (rc)
+        goto done;
+    packed_name_of(n, &json, b, packed_name, cap);
+    if (*cache && (rc = path_join(packed, sizeof(packed), cache, packed_name, e)))
+        goto done;
     struct err absent = {0};
     if (*cache && nn_net_open(packed, b, &n->net, &absent) == RC_OK)
-        return RC_OK;
+        goto done;
     n->first_use = true;
-    rc = take_in(conf, n, true, &ir_fd, e);
+    rc = take_in(conf, n, &json, true, &ir_fd, e);
     if (rc)
-        return rc;
-    nn_packed_name(packed_name, cap, n->sha256, b);
+        goto done;
+    packed_name_of(n, &json, b, packed_name, cap);
     if (*cache) {
         struct err full = {0};
         rc = path_join(packed, sizeof(packed), cache, packed_name, e);
@@ -125,11 +144,14 @@ static enum rc open_packed(const struct conf *conf, struct network *n, const cha
     }
     if (!rc && !n->net)
         rc = nn_net_load(ir_fd, b, &n->net, e);
-    close(ir_fd);
+done:
+    if (ir_fd >= 0)
+        close(ir_fd);
+    intake_close(&json);
     return rc;
 }
 
-static bool has_free_dims(const struct nn_info *info)
+bool has_free_dims(const struct nn_info *info)
 {
     for (int32_t i = 0; i < info->input_n; i++)
         for (int32_t k = 0; k < info->input_declared[i].rank; k++)
@@ -230,17 +252,19 @@ static bool passport_path(const struct network *n, char *dst, size_t cap)
     return str_format(dst, cap, "%.*sjson", (int)stem, n->path);
 }
 
-/* What tells one state of the network's two files from another; false when the network is gone. */
-static bool state_of(const struct network *n, uint64_t state[2 * STAMP_FIELDS])
+/* What tells one state of the network's files from another; false when the network is gone. */
+static bool state_of(const struct network *n, uint64_t state[3 * STAMP_FIELDS])
 {
     char path[4096];
     struct stat st;
-    memset(state, 0, 2 * STAMP_FIELDS * sizeof(*state));
+    memset(state, 0, 3 * STAMP_FIELDS * sizeof(*state));
     if (stat(n->path, &st))
         return false;
     stamp_of_stat(&st, state);
     if (passport_path(n, path, sizeof(path)) && stat(path, &st) == 0)
         stamp_of_stat(&st, state + STAMP_FIELDS);
+    if (n->architecture_given && stat(n->architecture, &st) == 0)
+        stamp_of_stat(&st, state + 2 * STAMP_FIELDS);
     return true;
 }
 
@@ -252,6 +276,29 @@ static enum rc load_passport(struct network *n, bool is_id, struct err *e)
     if (is_id && access(path, F_OK) == 0)
         return passport_load(path, &n->own_passport, e);
     return passport_load_beside(path, &n->own_passport, e);
+}
+
+/* Is this the JSON of model.to_json(), not a passport or somebody's notes? */
+static bool architecture_like(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode) || st.st_size > ARCHITECTURE_MAX_BYTES)
+        return false;
+    json_t *o = json_load_file(path, 0, NULL);
+    const json_t *root = json_object_get(o, "model_config") ? json_object_get(o, "model_config") : o;
+    bool like = json_is_string(json_object_get(root, "class_name")) && json_object_get(root, "config");
+    json_decref(o);
+    return like;
+}
+
+static enum rc find_architecture(struct network *n, const struct network_spec *spec, struct err *e)
+{
+    char path[4096];
+    n->architecture_given = spec->architecture;
+    if (!spec->architecture && (n->own_passport || !passport_path(n, path, sizeof(path)) || !architecture_like(path)))
+        return RC_OK;
+    n->architecture = mem_strdup(spec->architecture ? spec->architecture : path, e);
+    return n->architecture ? RC_OK : RC_FAILED;
 }
 
 /* Everything about one network: passport, sha256, packed form, checks. */
@@ -273,6 +320,10 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
     stamp_load(cache, n->path, &st_file, &stamp);
     memcpy(n->sha256, stamp.sha256, sizeof(n->sha256));
     rc = load_passport(n, is_id, e);
+    if (!rc)
+        rc = find_architecture(n, spec, e);
+    if (!rc)
+        (void)state_of(n, n->state); /* with the architecture's file */
     struct nn_shape picture;
     struct nn_build build = {.isa = spec->isa, .input_shape = spec->input_shape, .input_shape_n = spec->input_shape_n};
     if (!rc)
@@ -309,8 +360,14 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
 
 static bool still_there(const struct network *n)
 {
-    uint64_t now[2 * STAMP_FIELDS];
+    uint64_t now[3 * STAMP_FIELDS];
     return state_of(n, now) && memcmp(now, n->state, sizeof(now)) == 0;
+}
+
+static bool same_architecture(const struct network *n, const struct network_spec *spec)
+{
+    const char *given = n->architecture_given ? n->architecture : NULL;
+    return given && spec->architecture ? str_eq(given, spec->architecture) : !given && !spec->architecture;
 }
 
 static enum rc network_new(struct station *st, const char *model, const struct network_spec *spec, struct network **out,
@@ -357,7 +414,8 @@ enum rc netcache_get(struct station *st, const struct network_spec *spec, const 
     uint64_t hash = shapes_hash(spec);
     pthread_mutex_lock(&cache->lock);
     for (struct network *n = cache->first; n && !*out; n = n->next)
-        if (str_eq(n->model, model) && n->isa == spec->isa && n->shape_hash == hash && still_there(n))
+        if (str_eq(n->model, model) && n->isa == spec->isa && n->shape_hash == hash && same_architecture(n, spec) &&
+            still_there(n))
             *out = n;
     if (!*out) {
         struct network *n = NULL;

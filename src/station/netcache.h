@@ -15,13 +15,16 @@ struct network {
     const struct nn_info *info;
     struct passport *own_passport;
     struct network *next;
+    char *architecture; /* path of the Keras JSON that describes a file of weights; NULL: the file says itself */
+    bool architecture_given; /* it was asked for, not found beside the file */
     enum nn_isa isa;
-    uint64_t state[10]; /* of the network's file and its passport's, see stamp.h */
+    uint64_t state[15]; /* of the network's file, its passport's and its architecture's, see stamp.h */
     uint64_t shape_hash;
     bool first_use; /* packed or verified by this process */
 };
 struct network_spec {
     const char *model; /* id, or path of a .h5 or .keras file; NULL: the default network of the settings */
+    const char *architecture; /* path of a Keras JSON for a file of weights; NULL: the .json beside it, if it is one */
     enum nn_isa isa;
     const struct nn_shape *input_shape; /* for free dimensions, as nn_build; NULL: the passport's or 10 */
     int32_t input_shape_n;
@@ -37,6 +40,7 @@ enum rc netcache_path(const char *model, char *dst, size_t cap, bool *is_id, str
 enum rc model_missing(const char *model, const char *path, bool is_id, struct err *e) MUST_USE;
 /* Text of an ISA argument; NULL gives the best. */
 enum rc isa_of_text(const char *text, enum nn_isa *out, struct err *e) MUST_USE;
+bool has_free_dims(const struct nn_info *info); /* an input leaves a size to whoever runs the network */
 /* Names of models_dir()/<id>.h5, sorted; fn returning non-zero stops. */
 enum rc models_each(enum rc (*fn)(void *ctx, const char *id, struct err *e), void *ctx, struct err *e) MUST_USE;
 /* Computes the passport's golden vectors; *max_diff over all. ERR_MODEL_GOLDEN at the first that does not reproduce. */
