@@ -68,6 +68,7 @@ int main(int argc, char **argv)
         return RC_FAILED;
     /* A reader that goes away is an error of write(), to be handled where it happens. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its largest is a full disk: said, not died of */
     setlocale(LC_CTYPE, "");
     if (!wants_screens(argc, argv, &options))
         return cli_main(argc, argv);
