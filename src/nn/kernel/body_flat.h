@@ -28,7 +28,7 @@ static void affine(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t r
 {
     for (int32_t c = 0; c < channels; c += VL) {
         const bool part = c + VL > channels;
-        const vmask mask = part ? v_mask(channels - c) : v_mask(VL - 1);
+        const vmask mask = v_mask(part ? channels - c : VL - 1);
         const vec one = v_set(1.0f), zero = v_zero();
         const vec s = !scale ? one : part ? v_load_some(scale + c, mask) : v_load(scale + c);
         const vec t = !shift ? zero : part ? v_load_some(shift + c, mask) : v_load(shift + c);
@@ -77,7 +77,7 @@ static void reduce(const float *x, int64_t ldx, int64_t rows, int32_t channels, 
 {
     for (int32_t c = 0; c < channels; c += VL) {
         const bool part = c + VL > channels;
-        const vmask mask = part ? v_mask(channels - c) : v_mask(VL - 1);
+        const vmask mask = v_mask(part ? channels - c : VL - 1);
         vec s = part ? v_load_some(sum + c, mask) : v_load(sum + c);
         for (int64_t i = 0; i < rows; i++) {
             vec v = part ? v_load_some(x + i * ldx + c, mask) : v_load(x + i * ldx + c);

@@ -282,7 +282,7 @@ static void depthwise(const struct kern_row *j)
         b.w = j->w;
         for (b.c = 0; b.c < j->channels; b.c += VL, b.w += w_step) {
             const bool part = b.c + VL > j->channels;
-            b.mask = part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
+            b.mask = v_mask(part ? j->channels - b.c : VL - 1);
             b.at = j->block ? b.c / VL * j->block : b.c;
             b.sum = v_zero();
             for (int32_t i = 0; i < n; i++) {
@@ -347,7 +347,7 @@ static void pool(const struct kern_row *j)
     struct row_block b = {.j = j};
     for (; b.c < j->channels; b.c += VL) {
         const bool part = b.c + VL > j->channels;
-        b.mask = part ? v_mask(j->channels - b.c) : v_mask(VL - 1);
+        b.mask = v_mask(part ? j->channels - b.c : VL - 1);
         if (part && j->average)
             pool_block(&b, in, 1, 1);
         else if (part)
