@@ -34,6 +34,9 @@ struct mail_server {
     const char *user, *password_file; /* file must be 0600 and regular; read here, wiped after use */
     const char *ca_file;              /* "" : the system's */
 };
+/* A delivery ends within timeout_s * MAIL_STEPS and MAIL_MS_PER_KIB (a line of 64 kbit/s) for each KiB, however slowly
+ * the server answers: who holds a message may be told apart from who died with it. */
+enum { MAIL_STEPS = 8, MAIL_MS_PER_KIB = 128 };
 void mail_server_from_conf(const struct conf *c, struct mail_server *out);
 bool mail_host_is_loopback(const char *host);
 

@@ -35,10 +35,10 @@ struct store_mail {
     char *message; /* owned: mem_free */
     size_t message_n;
 };
-/* The oldest due message becomes in_flight until now + lease_ms, its attempt counted. out->id == 0: nothing is due.
- * Leases that ran out become unknown first. */
-enum rc store_mail_claim(struct store_tx *tx, int64_t now, int64_t lease_ms, struct store_mail *out,
-                         struct err *e) MUST_USE;
+/* The oldest due message becomes in_flight until now + lease_ms + lease_ms_per_kib for each KiB of it, its attempt
+ * counted. out->id == 0: nothing is due. Leases that ran out become unknown first. */
+enum rc store_mail_claim(struct store_tx *tx, int64_t now, int64_t lease_ms, int64_t lease_ms_per_kib,
+                         struct store_mail *out, struct err *e) MUST_USE;
 void store_mail_fini(struct store_mail *m);
 /* state: SENT, RETRY (next_at), DEAD or UNKNOWN. ERR_CONFLICT when the lease is not this one any more. */
 enum rc store_mail_settle(struct store_tx *tx, const struct store_mail *m, enum store_mail_state state,

@@ -96,6 +96,7 @@ static bool set_options(CURL *curl, struct transfer *t, struct curl_slist *to, c
     SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)s->timeout_s);
     SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
     SET(CURLOPT_LOW_SPEED_TIME, (long)s->timeout_s);
+    SET(CURLOPT_TIMEOUT_MS, (long)(s->timeout_s * 1000 * MAIL_STEPS + (int64_t)(t->d->n / 1024) * MAIL_MS_PER_KIB));
     SET(CURLOPT_VERBOSE, 1L);
     SET(CURLOPT_DEBUGFUNCTION, hear);
     SET(CURLOPT_DEBUGDATA, t);

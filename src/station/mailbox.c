@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LEASE_EXTRA_MS = 60 * 1000, STEPS = 8, SETTLE_TRIES = 5, NAP_MAX_MS = 30 * 1000 };
+enum { LEASE_EXTRA_MS = 60 * 1000, SETTLE_TRIES = 5, NAP_MAX_MS = 30 * 1000 };
 
 struct mailbox {
     pthread_t thread;
@@ -103,7 +103,7 @@ static enum rc claim(struct records *r, const struct conf *conf, struct store_ma
 {
     struct store_tx *tx = NULL;
     int64_t at = INT64_MAX, now = clock_wall_ms();
-    int64_t lease_ms = conf_int(conf, CONF_ID_smtp_timeout_s) * 1000 * STEPS + LEASE_EXTRA_MS;
+    int64_t lease_ms = conf_int(conf, CONF_ID_smtp_timeout_s) * 1000 * MAIL_STEPS + LEASE_EXTRA_MS;
     *m = (struct store_mail){0};
     enum rc rc = store_begin(r->store, STORE_READ, &tx, e);
     if (!rc)
@@ -114,7 +114,7 @@ static enum rc claim(struct records *r, const struct conf *conf, struct store_ma
         return rc;
     rc = store_begin(r->store, STORE_WRITE, &tx, e);
     if (!rc)
-        rc = store_mail_claim(tx, now, lease_ms, m, e);
+        rc = store_mail_claim(tx, now, lease_ms, MAIL_MS_PER_KIB, m, e);
     if (rc) {
         store_rollback(tx);
         return rc;

@@ -73,20 +73,21 @@ static enum rc expire_leases(struct db *db, int64_t now, struct err *e)
     }
 }
 
-enum rc store_mail_claim(struct store_tx *tx, int64_t now, int64_t lease_ms, struct store_mail *out, struct err *e)
+enum rc store_mail_claim(struct store_tx *tx, int64_t now, int64_t lease_ms, int64_t lease_ms_per_kib,
+                         struct store_mail *out, struct err *e)
 {
     struct db_rows r = {0};
     bool row = false;
     *out = (struct store_mail){0};
     enum rc rc = expire_leases(tx->db, now, e);
     if (!rc)
-        rc = db_query(
-            tx->db,
-            "UPDATE outbox SET state = 'in_flight', attempts = attempts + 1, lease = lease + 1, lease_until = ?2"
-            " WHERE id = (SELECT id FROM outbox WHERE state IN ('queued', 'retry') AND next_at <= ?1"
-            " ORDER BY next_at, id LIMIT 1)"
-            " RETURNING id, attempts, lease, sender, recipient, message_id, message",
-            DB_ARGS(db_i(now), db_i(now + lease_ms)), &r, e);
+        rc = db_query(tx->db,
+                      "UPDATE outbox SET state = 'in_flight', attempts = attempts + 1, lease = lease + 1,"
+                      " lease_until = ?2 + ?3 * (length(message) / 1024)"
+                      " WHERE id = (SELECT id FROM outbox WHERE state IN ('queued', 'retry') AND next_at <= ?1"
+                      " ORDER BY next_at, id LIMIT 1)"
+                      " RETURNING id, attempts, lease, sender, recipient, message_id, message",
+                      DB_ARGS(db_i(now), db_i(now + lease_ms), db_i(lease_ms_per_kib)), &r, e);
     if (!rc)
         rc = db_next(&r, &row, e);
     if (!rc && row) {

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { LEASE = 60000, LETTERS = 40, SENDERS = 4 };
+enum { LEASE = 60000, LEASE_PER_KIB = 100, LETTERS = 40, SENDERS = 4 };
 
 static int64_t queue(struct fixture *f, int i, int64_t not_before)
 {
@@ -29,7 +29,7 @@ static struct store_mail claim(struct store *s, int64_t now)
 {
     struct store_mail m;
     struct store_tx *tx = begin_write(s);
-    OK(store_mail_claim(tx, now, LEASE, &m, &bad));
+    OK(store_mail_claim(tx, now, LEASE, LEASE_PER_KIB, &m, &bad));
     commit(tx);
     return m;
 }
@@ -118,6 +118,33 @@ static void a_lost_lease_is_unknown(void **state)
     store_mail_fini(&m);
 }
 
+/* A large message on a slow line is not taken for lost while it is still being sent. */
+static void a_large_message_has_longer(void **state)
+{
+    struct fixture *f = *state;
+    static char large[3 * 1024 + 5];
+    const struct store_mail_new new = {.from = "station@example.org",
+                                       .to = "dr@example.org",
+                                       .subject = "Result",
+                                       .note = "",
+                                       .message_id = "large@example.org",
+                                       .message = large,
+                                       .message_n = sizeof(large)};
+    int64_t id = 0;
+    struct store_tx *tx = begin_write(f->store);
+    OK(store_mail_add(tx, &new, f->doctor, 1000, &id, &bad));
+    commit(tx);
+    struct store_mail m = claim(f->store, 1000);
+    assert_int_equal(m.id, id);
+    assert_int_equal(m.message_n, sizeof(large));
+    store_mail_fini(&m);
+    m = claim(f->store, 1000 + LEASE + 3 * LEASE_PER_KIB - 1);
+    expect_state(f, id, "in_flight");
+    m = claim(f->store, 1000 + LEASE + 3 * LEASE_PER_KIB);
+    expect_state(f, id, "unknown");
+    assert_int_equal(m.id, 0);
+}
+
 struct sender {
     struct store *store;
     int seen[LETTERS + 1];
@@ -187,8 +214,8 @@ static void lists_show_the_youngest_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_take_back_is_kept),          TEST(bytes_survive_and_retry_waits), TEST(a_lost_lease_is_unknown),
-        TEST(no_two_senders_hold_one_letter), TEST(lists_show_the_youngest_state),
+        TEST(the_take_back_is_kept),      TEST(bytes_survive_and_retry_waits),  TEST(a_lost_lease_is_unknown),
+        TEST(a_large_message_has_longer), TEST(no_two_senders_hold_one_letter), TEST(lists_show_the_youngest_state),
     };
     return RUN(tests);
 }
