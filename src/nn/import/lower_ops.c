@@ -547,6 +547,6 @@ void lower_function(struct lower *l)
     else if (activation_known(name) && text)
         lower_set(l, lower_activation_value(l, text, l->in[0].t), l->in[0].mask);
     else
-        lower_refuse(l, "function '%s'", op_function(l->layer));
+        build_unsupported(l->b, "function '%s' (layer '%s')", op_function(l->layer), l->layer->name); /* as survey.c */
     json_decref(text);
 }
