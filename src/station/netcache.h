@@ -15,7 +15,7 @@ struct network {
     const struct nn_info *info;
     struct passport *own_passport;
     struct network *next;
-    char *architecture; /* path of the Keras JSON that describes a file of weights; NULL: the file says itself */
+    char *architecture;      /* path of the Keras JSON that describes a file of weights; NULL: the file says itself */
     bool architecture_given; /* it was asked for, not found beside the file */
     enum nn_isa isa;
     uint64_t state[15]; /* of the network's file, its passport's and its architecture's, see stamp.h */
@@ -23,7 +23,7 @@ struct network {
     bool first_use; /* packed or verified by this process */
 };
 struct network_spec {
-    const char *model; /* id, or path of a .h5 or .keras file; NULL: the default network of the settings */
+    const char *model;        /* id, or path of a .h5 or .keras file; NULL: the default network of the settings */
     const char *architecture; /* path of a Keras JSON for a file of weights; NULL: the .json beside it, if it is one */
     enum nn_isa isa;
     const struct nn_shape *input_shape; /* for free dimensions, as nn_build; NULL: the passport's or 10 */
