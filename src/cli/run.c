@@ -182,8 +182,8 @@ enum rc run_audit_verify(struct cli *c, struct err *e)
     if (!rc)
         rc = show(c, &a, e);
     if (!rc && !json_is_true(json_object_get(a.result, "ok")))
-        rc = err_set(e, ERR_AUDIT, "row %lld: %s", (long long)json_integer_value(json_object_get(a.result, "broken_at")),
-                     field(a.result, "reason"));
+        rc = err_set(e, ERR_AUDIT, "row %lld: %s",
+                     (long long)json_integer_value(json_object_get(a.result, "broken_at")), field(a.result, "reason"));
     station_answer_fini(&a);
     return rc;
 }

@@ -22,8 +22,7 @@ enum rc handout_read(struct op_call *c, struct store_tx *tx, const int64_t *id, 
 enum rc handout_pictures(struct op_call *c, struct handout *h, int32_t side_max_px, struct err *e) MUST_USE;
 /* The pixels alone, upright, as a PNG: a camera or an archive writes names, numbers and dates into a file's comments.
  * Outside of any transaction. */
-enum rc handout_bare_picture(struct op_call *c, const struct store_picture *p, struct buf *png,
-                             struct err *e) MUST_USE;
+enum rc handout_bare_picture(struct op_call *c, const struct store_picture *p, struct buf *png, struct err *e) MUST_USE;
 /* out: a PDF of them all, with the pictures when they were read. passphrase: NULL for a plain one. */
 enum rc handout_pdf(struct op_call *c, const struct handout *h, const char *passphrase, struct buf *out,
                     struct err *e) MUST_USE;

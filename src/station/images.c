@@ -123,8 +123,8 @@ enum rc analysis_rows(struct station *st, const struct analysis *a, const char *
         .detail = json_pack("{s:O?, s:O?, s:O?, s:O?, s:o, s:s*, s:s*}", "scores", json_object_get(a->json, "scores"),
                             "recommendations", json_object_get(a->json, "recommendations"), "timings_ms",
                             json_object_get(a->json, "timings_ms"), "image_notes", json_object_get(a->json, "notes"),
-                            "passport_line", p ? passport_line(p) : json_null(), "modality",
-                            p ? p->modality : NULL, "class_label", p ? p->class[v->class_index].label : NULL),
+                            "passport_line", p ? passport_line(p) : json_null(), "modality", p ? p->modality : NULL,
+                            "class_label", p ? p->class[v->class_index].label : NULL),
     };
     out->result.detail = out->detail;
     return out->detail ? RC_OK : err_set(e, ERR_MEMORY, NULL);

@@ -17,8 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -363,9 +363,12 @@ static void lines_of_the_api(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(socket_and_process_answer_alike),  TEST(local_operations_stay_local),
-        TEST(garbage_is_answered_and_survived), TEST(two_servers_and_a_dead_one),
-        TEST(every_line_is_answered),           TEST(too_many_sessions_are_told),
+        TEST(socket_and_process_answer_alike),
+        TEST(local_operations_stay_local),
+        TEST(garbage_is_answered_and_survived),
+        TEST(two_servers_and_a_dead_one),
+        TEST(every_line_is_answered),
+        TEST(too_many_sessions_are_told),
         TEST(lines_of_the_api),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
