@@ -71,8 +71,6 @@ struct ask {
 static void ask_stage(void *ctx, const char *stage, int64_t done, int64_t total)
 {
     struct ask *k = ctx;
-    if (k->job.cancel)
-        k->progress.cancel = true;
     stage_write(k->app, stage, done, total);
 }
 
@@ -152,6 +150,7 @@ static struct ask *ask_new(struct app *a, const char *op, json_t *args, const ch
     *k = (struct ask){
         .job = {.work = ask_work, .done = ask_done}, .app = a, .op = op, .args = args, .answer = {.fd = -1}};
     k->progress = (struct station_job){.stage = ask_stage, .ctx = k};
+    k->job.cancel_also = &k->progress.cancel;
     if (a->token && !(k->token = mem_strdup(a->token, e)))
         goto failed;
     if (path && !(k->path = mem_strdup(path, e)))

@@ -91,13 +91,20 @@ void lane_submit(struct lane *l, struct lane_job *job)
     pthread_mutex_unlock(&l->lock);
 }
 
+static void job_cancel(struct lane_job *job)
+{
+    job->cancel = true;
+    if (job->cancel_also)
+        *job->cancel_also = true;
+}
+
 void lane_cancel(struct lane *l)
 {
     pthread_mutex_lock(&l->lock);
     if (l->running)
-        l->running->cancel = true;
+        job_cancel(l->running);
     for (struct lane_job *job = l->queue.first; job; job = job->next)
-        job->cancel = true;
+        job_cancel(job);
     pthread_mutex_unlock(&l->lock);
 }
 

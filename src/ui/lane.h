@@ -9,7 +9,8 @@ struct lane_job {
     void (*work)(struct lane_job *job); /* on the worker */
     void (*done)(struct lane_job *job); /* on the main thread, always called once; frees the job */
     struct lane_job *next;
-    volatile bool cancel; /* set by lane_cancel; work polls it */
+    volatile bool cancel;       /* set by lane_cancel; work polls it */
+    volatile bool *cancel_also; /* set with it; NULL: nothing. Lives as long as the job */
 };
 /* wake_fd: one byte is written there whenever a job is done. */
 enum rc lane_open(int wake_fd, struct lane **out, struct err *e) MUST_USE;
