@@ -129,18 +129,26 @@ endef
 comma := ,
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_rules,$(r))))
 
-# Benchmarks and fuzz targets take every room but the faces.
+# Benchmarks take every room but the faces.
 LIB_ALL := $(foreach r,$(filter-out ui cli,$(ROOMS)),$(call room_lib,$(r)) $(call extra_lib,$(r)))
 LIB_ALL_LIBS = $(sort $(foreach r,$(filter-out ui cli,$(ROOMS)),$(if $(room_src_$(r)),$(libs_$(r))))) $(EXTRA_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_ALL) | $(TREE)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
-$(BUILD)/tests/fuzz/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(LIB_ALL) | $(TREE)
+
+# Fuzz targets take the parsers and what these stand on.
+FUZZ_OBJ := $(call obj,$(room_src_base) $(room_src_image) $(room_src_nn) $(extra_src_image) \
+	$(extra_src_nn))
+FUZZ_LIBS = $(sort $(libs_base) $(libs_image) $(libs_nn)) $(cage_libs_image) $(cage_libs_network)
+$(BUILD)/libfuzz.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(call say,AR  )$(AR) rcsD $@ $^
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(BUILD)/libfuzz.a | $(TREE)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_ALL) | $(TREE)
+	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -o $@ $^ $(FUZZ_LIBS)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libfuzz.a | $(TREE)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(LIB_ALL) -Wl,--end-group $(LIB_ALL_LIBS)
+	$(call say,LINK)$(CC) -pie -rdynamic $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 
 include mk/goals.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -14,7 +14,7 @@ const char *__lsan_default_suppressions(void);
 /* libhdf5 1.10 leaks a few bytes on some damaged files; the cage ends with the import. */
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libhdf5";
+    return "leak:H5";
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
