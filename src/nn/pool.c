@@ -49,6 +49,14 @@ void nn_gate_set(struct nn_gate *g, uint32_t value)
         syscall(SYS_futex, &g->word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+void nn_gate_raise(struct nn_gate *g, uint32_t value)
+{
+    uint32_t now = atomic_load(&g->word);
+    while (now < value && !atomic_compare_exchange_weak(&g->word, &now, value)) {}
+    if (atomic_load(&g->sleepers))
+        syscall(SYS_futex, &g->word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;

@@ -16,7 +16,8 @@ struct nn_gate {
     _Atomic uint32_t word;
     _Atomic uint32_t sleepers;
 };
-void nn_gate_wait(struct nn_gate *g, uint32_t old);  /* returns when word differs from old (acquire) */
-void nn_gate_set(struct nn_gate *g, uint32_t value); /* release; wakes all sleepers */
+void nn_gate_wait(struct nn_gate *g, uint32_t old);    /* returns when word differs from old (acquire) */
+void nn_gate_raise(struct nn_gate *g, uint32_t value); /* sets it unless it is higher already */
+void nn_gate_set(struct nn_gate *g, uint32_t value);   /* release; wakes all sleepers */
 
 #endif
