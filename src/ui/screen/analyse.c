@@ -541,7 +541,7 @@ static void draw_model_line(const struct state *s, const struct pane *body)
             made_for = json_string_value(json_object_get(m, "modality"));
         }
     }
-    str_format(line, sizeof line, "%s%s%s%s%s%s", narrow ? "" : "Model: ", model ? model : "the default network",
+    str_format(line, sizeof line, "Model: %s%s%s%s%s", model ? model : "the default network",
                made_for && made_for[0] ? narrow ? ": " : "   for: " : "", made_for ? made_for : "",
                s->walk_in[0] ? "   Walk-in: " : narrow ? "" : "   (m changes)", s->walk_in);
     pane_field(body, body->rows - 1, 1, body->cols - 1, STYLE_TEXT, line);
@@ -571,7 +571,9 @@ static void draw(const void *state, const struct view *v, const struct pane *bod
 static void close_screen(struct app *a, void *state)
 {
     struct state *s = state;
-    (void)a;
+    if (s->batch.at < s->batch.n)
+        app_say(a, STYLE_WARN, "Left while working: %d of %d analysed, one under way, the rest not begun",
+                s->batch.at - s->batch.failed, s->batch.n);
     picker_close(&s->picker);
     preview_close(&s->preview);
     batch_fini(&s->batch);

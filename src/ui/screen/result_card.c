@@ -99,7 +99,7 @@ static void draw_waiting(const struct pane *p)
     struct pane inner = pane_sub(p, 0, 1, p->rows, p->cols - 2);
     int row = pane_wrap(&inner, 0, STYLE_TITLE, "Kept and analysed.");
     pane_wrap(&inner, row + (p->rows > 6), STYLE_TEXT,
-              "Waits for a doctor: the result is shown here and under Results once a doctor has released it.");
+              "Waits for a doctor: you find the result under Results once a doctor has released it.");
 }
 
 void result_card_draw(json_t *record, const struct pane *p)

@@ -69,19 +69,20 @@ static int draw_said(json_t *record, const struct pane *p, int row)
     json_t *result = json_object_get(record, "result"), *model = json_object_get(record, "model"), *line;
     char made_for[300];
     size_t i;
-    row = draw_verdict(record, p, row) + 1;
-    row = draw_scores(json_object_get(record, "scores"), p, row);
-    json_array_foreach(json_object_get(record, "recommendations"), i, line) row =
-        wrapped(p, row, STYLE_TEXT, json_string_value(line) ? json_string_value(line) : "");
-    if (i)
-        row++;
+    row = draw_verdict(record, p, row);
     pane_printf(p, row++, 0, STYLE_TITLE, "%s %s", text_of(model, "id"), text_of(model, "version"));
     if (*text_of(record, "modality")) {
         str_format(made_for, sizeof made_for, "for: %s", text_of(record, "modality"));
         row = wrapped(p, row, STYLE_TEXT, made_for);
     }
+    row++;
+    row = draw_scores(json_object_get(record, "scores"), p, row);
+    json_array_foreach(json_object_get(record, "recommendations"), i, line) row =
+        wrapped(p, row, STYLE_TEXT, json_string_value(line) ? json_string_value(line) : "");
+    if (i)
+        row++;
     if (*text_of(model, "sha256"))
-        pane_printf(p, row++, 0, STYLE_DIM, "sha256 %.16s   %.0f ms", text_of(model, "sha256"),
+        pane_printf(p, row++, 0, STYLE_DIM, "network sha256 %.16s   %.0f ms", text_of(model, "sha256"),
                     1000 * number_of(result, "processing_time"));
     row = wrapped(p, row, STYLE_TEXT, text_of(record, "passport_line"));
     json_array_foreach(json_object_get(record, "image_notes"), i, line) row =
