@@ -103,7 +103,4 @@ static inline const struct ir_weight *plan_weight(const struct ir_graph *g, cons
     return &g->weight[g->index[n->w + i]];
 }
 
-/* Runs the steps once. carry etc. live in the run. */
-struct nn_run;
-
 #endif
