@@ -525,7 +525,7 @@ static void draw_picture(const struct state *s, const struct pane *outer)
     pane_cursor(&box, 0, 0, false); /* where one pane is shown at a time; else the picker takes it */
 }
 
-/* The network that would be used, and for which kind of picture it was made: another kind gets a confident wrong answer. */
+/* The network to be used, and the kind of picture it was made for: another kind gets a confident wrong answer. */
 static void draw_model_line(const struct state *s, const struct pane *body)
 {
     bool narrow = body->cols < NARROW_COLS;
@@ -543,7 +543,10 @@ static void draw_model_line(const struct state *s, const struct pane *body)
     }
     str_format(line, sizeof line, "Model: %s%s%s%s%s", model ? model : "the default network",
                made_for && made_for[0] ? narrow ? ": " : "   for: " : "", made_for ? made_for : "",
-               s->walk_in[0] ? "   Walk-in: " : narrow ? "" : "   (m changes)", s->walk_in);
+               s->walk_in[0] ? "   Walk-in: "
+               : narrow      ? ""
+                             : "   (m changes)",
+               s->walk_in);
     pane_field(body, body->rows - 1, 1, body->cols - 1, STYLE_TEXT, line);
 }
 

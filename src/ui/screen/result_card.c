@@ -60,7 +60,8 @@ static int draw_figures(json_t *record, const struct pane *p, int row)
     pane_bar(p, row, 1, p->cols - 9, confidence / 100, STYLE_TITLE);
     pane_printf(p, row++, p->cols - 7, STYLE_TITLE, "%4.1f %%", confidence);
     if (json_is_number(threshold))
-        pane_printf(p, row++, 1, STYLE_TEXT, p->cols < NARROW_COLS ? "score %.3f thr %.3f" : "score %.3f   threshold %.3f",
+        pane_printf(p, row++, 1, STYLE_TEXT,
+                    p->cols < NARROW_COLS ? "score %.3f thr %.3f" : "score %.3f   threshold %.3f",
                     json_number_value(json_object_get(result, "raw_score")), json_number_value(threshold));
     else
         pane_printf(p, row++, 1, STYLE_TEXT, "score %.3f", json_number_value(json_object_get(result, "raw_score")));
