@@ -293,8 +293,8 @@ static enum rc add_events(struct db *db, const struct store_eyes *eyes, int64_t 
 /* Moves the parts of `detail` (what the analysis said) beside the row. */
 static enum rc add_detail(json_t *row, json_t *out, struct err *e)
 {
-    static const char *const parts[] = {"scores", "recommendations", "passport_line", "timings_ms", "image_notes",
-                                        "modality", "class_label"};
+    static const char *const parts[] = {"scores",      "recommendations", "passport_line", "timings_ms",
+                                        "image_notes", "modality",        "class_label"};
     json_t *detail = json_object_get(row, "detail"), *sha = json_object_get(row, "model_sha256");
     int failed = 0;
     for (size_t i = 0; i < ARRAY_N(parts); i++) {
@@ -380,7 +380,10 @@ static void image_query(struct query *q, const struct store_eyes *eyes, const ch
     query_add(q, select);
     query_add(q, " FROM images m JOIN results r ON r.image_id = m.id LEFT JOIN result_index i ON i.id = r.id");
     if (eyes->scope == STORE_OWN)
-        query_add(q, " AND i.released = 1 AND i.voided = 0");
+        query_value(q,
+                    " AND i.released = 1 AND i.voided = 0"
+                    " AND i.patient_id IN (SELECT id FROM patients WHERE user_id = ?)",
+                    db_i(eyes->user_id));
     query_add(q, " WHERE 1");
     if (eyes->scope == STORE_OWN)
         query_value(q, " AND m.uploaded_by = ?", db_i(eyes->user_id));
