@@ -139,10 +139,10 @@ static enum rc unknown_op(const char *name, struct err *e)
     return err_set(e, ERR_OPERATION, "No such operation '%.80s'", name);
 }
 
-/* Read-only stations still let people in and out. */
+/* Read-only stations still let people in and out, past the notice, too. */
 static bool writes(const struct op_row *row)
 {
-    return row->effect == OP_CHANGES && !str_starts(row->name, "session.");
+    return row->effect == OP_CHANGES && !str_starts(row->name, "session.") && !str_starts(row->name, "disclaimer.");
 }
 
 static enum rc admit(struct op_call *c, struct err *e)

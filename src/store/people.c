@@ -330,13 +330,22 @@ enum rc store_disclaimer_seen(struct store_tx *tx, int64_t user_id, const char *
     return rc;
 }
 
+enum { DRAFTS_MAX = 40 };
+
 enum rc store_draft_save(struct store_tx *tx, int64_t user_id, const char *form, const char *json, int64_t now,
                          struct err *e)
 {
-    return db_run(tx->db,
-                  "INSERT INTO drafts (user_id, form, fields, saved_at) VALUES (?, ?, ?, ?)"
-                  " ON CONFLICT DO UPDATE SET fields = excluded.fields, saved_at = excluded.saved_at",
-                  DB_ARGS(db_i(user_id), db_t(form), db_t(json), db_i(now)), e);
+    enum rc rc = db_run(tx->db,
+                        "INSERT INTO drafts (user_id, form, fields, saved_at) VALUES (?, ?, ?, ?)"
+                        " ON CONFLICT DO UPDATE SET fields = excluded.fields, saved_at = excluded.saved_at",
+                        DB_ARGS(db_i(user_id), db_t(form), db_t(json), db_i(now)), e);
+    /* Nobody fills more forms at a time than there are screens: the oldest drafts make room. */
+    if (!rc)
+        rc = db_run(tx->db,
+                    "DELETE FROM drafts WHERE user_id = ?1 AND form NOT IN"
+                    " (SELECT form FROM drafts WHERE user_id = ?1 ORDER BY saved_at DESC, form LIMIT ?2)",
+                    DB_ARGS(db_i(user_id), db_i(DRAFTS_MAX)), e);
+    return rc;
 }
 
 enum rc store_draft_load(struct store_tx *tx, int64_t user_id, const char *form, json_t **out, struct err *e)

@@ -116,7 +116,7 @@ def test_void_needs_reason_and_word(demo, screen):
 
 def test_review_disagrees_with_own_class(demo, screen):
     s = screen().sign_in("doctor").keys("4").wait("000011").keys("r").wait("Own class")
-    s.keys("Space", "Tab", "Space", "Tab", "blurred film", "Enter", "Enter").wait("recorded")
+    s.keys("Space", "Tab", "Space", "Tab", "blurred film", "Enter", "Enter").wait("recorded").wait("> 0")
     number = int(next(l for l in s.lines if l.startswith(">")).split()[1])
     record = demo("results", "show", number, "--json", env=token(demo), expect=0).json
     assert record["review"]["agree"] is False and record["review"]["note"] == "blurred film" and record["review"]["own_class"]
