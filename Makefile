@@ -74,12 +74,17 @@ $(BUILD)/flags: $(if $(filter-out $(FLAGS_THEN),$(FLAGS_NOW))$(filter-out $(FLAG
 	@printf '%s\n' '$(FLAGS_NOW)' > $@
 always:
 
+# A packed network fits the engine that made it: its file name carries a hash of the sources that decide on the layout.
+ENGINE_SRC := $(sort $(wildcard src/nn/*.[ch] src/nn/*.def src/nn/kernel/* src/nn/op/*))
+cflags_file_src/nn/packed.c = -DNN_SOURCES='"$(shell cat $(ENGINE_SRC) | sha256sum | cut -c1-8)"'
+$(call obj,src/nn/packed.c): $(ENGINE_SRC)
+
 # --- objects ---------------------------------------------------------------------------------------------------------
 $(call obj,$(MODULE_SRC)): PIC := -fPIC
 PIC := -fPIE
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC  )$(CC) $(CPPFLAGS_ALL) $(cflags_$(patsubst %/,%,$(dir $<))) $(CFLAGS_ALL) $(PIC) $(call source_flags,$<) -MMD -MP -c $< -o $@
+	$(call say,CC  )$(CC) $(CPPFLAGS_ALL) $(cflags_$(patsubst %/,%,$(dir $<))) $(cflags_file_$<) $(CFLAGS_ALL) $(PIC) $(call source_flags,$<) -MMD -MP -c $< -o $@
 
 define archive_rules
 ifneq ($(room_src_$(1)),)

@@ -63,8 +63,8 @@ void nn_packed_name(char *dst, size_t cap, const char *sha256, const struct nn_b
         blake2b(h, b->input_shape, (size_t)b->input_shape_n * sizeof(*b->input_shape), NULL, 0);
         snprintf(shape, sizeof(shape), "-%02x%02x%02x%02x", h[0], h[1], h[2], h[3]);
     }
-    str_format(dst, cap, "%s-%s%s-%d%s.nn", sha256, nn_isa_name(b->isa), b->plain ? "-plain" : "", (int)NN_PACK_FORMAT,
-               shape);
+    str_format(dst, cap, "%s-%s%s-%d.%s%s.nn", sha256, nn_isa_name(b->isa), b->plain ? "-plain" : "",
+               (int)NN_PACK_FORMAT, NN_SOURCES, shape);
 }
 
 /* ---- writing ---- */

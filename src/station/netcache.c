@@ -207,28 +207,38 @@ enum rc golden_check(const struct passport *p, const struct nn_net *net, struct 
     return rc;
 }
 
-/* One word for this packed form together with these golden vectors: other vectors are to be computed again. */
-static enum rc golden_word(const struct passport *p, const char *packed_name, char *dst, size_t cap, struct err *e)
+/* One word for this packed file as it is now together with these golden vectors: when either was touched since, the
+ * vectors are computed again. */
+static enum rc golden_word(const struct passport *p, const char *cache, const char *packed_name, char *dst, size_t cap,
+                           struct err *e)
 {
-    char hex[SHA256_HEX],
-        *text = json_dumps(json_object_get(p->json, "golden"), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    char hex[SHA256_HEX], packed[4096];
+    uint64_t state[STAMP_FIELDS] = {0};
+    struct stat st;
+    struct sha256 sum;
+    char *text = json_dumps(json_object_get(p->json, "golden"), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     if (!text && p->golden_n)
         return err_set(e, ERR_MEMORY, NULL);
-    sha256_hex(text ? text : "", text ? strlen(text) : 0, hex);
+    if (*cache && path_join(packed, sizeof(packed), cache, packed_name, NULL) == RC_OK && stat(packed, &st) == 0)
+        stamp_of_stat(&st, state);
+    sha256_begin(&sum);
+    sha256_add(&sum, text ? text : "", text ? strlen(text) : 0);
+    sha256_add(&sum, state, sizeof(state));
+    sha256_end_hex(&sum, hex);
     mem_free(text);
     str_format(dst, cap, "%s+%.16s", packed_name, hex);
     return RC_OK;
 }
 
 /* The passport's claims: that shapes fit, that the numbers reproduce (once per packed form and set of vectors). */
-static enum rc verify(struct network *n, struct stamp *stamp, const char *packed_name, bool *stamp_changed,
-                      struct err *e)
+static enum rc verify(struct network *n, struct stamp *stamp, const char *cache, const char *packed_name,
+                      bool *stamp_changed, struct err *e)
 {
     const struct passport *p = n->own_passport;
     char word[300];
     enum rc rc = passport_fits(p, n->info, e);
     if (!rc)
-        rc = golden_word(p, packed_name, word, sizeof(word), e);
+        rc = golden_word(p, cache, packed_name, word, sizeof(word), e);
     if (rc || stamp_verified(stamp, word))
         return rc;
     struct nn_pool *pool;
@@ -244,6 +254,27 @@ static enum rc verify(struct network *n, struct stamp *stamp, const char *packed
         rc = stamp_add_verified(stamp, word, e);
     *stamp_changed = true;
     return rc;
+}
+
+/* A packed file that was damaged after it was checked is made again, once; a network that then still fails is refused.
+ */
+static enum rc verify_or_repack(const struct conf *conf, struct network *n, struct stamp *stamp, const char *cache,
+                                const struct nn_build *b, char *packed_name, size_t cap, bool *stamp_changed,
+                                struct err *e)
+{
+    struct err first = {0};
+    char packed[4096];
+    enum rc rc = verify(n, stamp, cache, packed_name, stamp_changed, &first);
+    if (first.code != ERR_MODEL_GOLDEN || !*cache || path_join(packed, sizeof(packed), cache, packed_name, NULL) ||
+        unlink(packed))
+        return rc ? err_set(e, first.code, "%s", first.msg) : RC_OK;
+    nn_net_close(n->net);
+    n->net = NULL;
+    rc = open_packed(conf, n, cache, b, packed_name, cap, e);
+    if (rc)
+        return rc;
+    n->info = nn_net_info(n->net);
+    return verify(n, stamp, cache, packed_name, stamp_changed, e);
 }
 
 static bool passport_path(const struct network *n, char *dst, size_t cap)
@@ -344,7 +375,7 @@ static enum rc network_load(struct station *st, struct network *n, const struct 
     if (!rc && n->own_passport && !str_eq(n->own_passport->sha256, n->sha256))
         rc = err_set(e, ERR_MODEL_PASSPORT, "sha256 of %.120s is not the one in its passport", path_base(n->path));
     if (!rc && n->own_passport && !spec->input_shape)
-        rc = verify(n, &stamp, packed_name, &stamp_changed, e);
+        rc = verify_or_repack(conf, n, &stamp, cache, &build, packed_name, sizeof(packed_name), &stamp_changed, e);
     if (!rc && !n->own_passport) {
         struct err not_a_picture = {0};
         if (passport_assume(n->info, n->id, n->sha256, &n->own_passport, &not_a_picture) &&

@@ -139,6 +139,39 @@ static void changed_golden_vectors_are_computed_again(void **state)
     assert_int_equal(e.code, ERR_MODEL_GOLDEN);
     edit_passport(p, "0.16112609", "0.16012609");
     assert_int_equal(get(st, p, &net, &e), RC_OK);
+    assert_true(net->first_use); /* the packed form had been made again before the vectors were blamed */
+    station_close(st);
+}
+
+static int damage(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+    (void)at;
+    if (flag != FTW_F || !str_eq(path_ext(path), "nn"))
+        return 0;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    static const char wrong[64] = {'x'};
+    for (off_t place = st->st_size / 2; place < st->st_size / 2 + 65536; place += (off_t)sizeof(wrong))
+        if (pwrite(fd, wrong, sizeof(wrong), place) != (ssize_t)sizeof(wrong))
+            return -1;
+    return close(fd);
+}
+
+static void damaged_weights_are_noticed_and_packed_again(void **state)
+{
+    const struct place *p = *state;
+    const struct network *net;
+    struct err e;
+    usleep(150 * 1000);
+    struct station *st = open_station();
+    assert_int_equal(get(st, p, &net, &e), RC_OK);
+    station_close(st);
+    assert_int_equal(nftw(p->dir, damage, 16, FTW_PHYS), 0);
+    st = open_station();
+    assert_int_equal(get(st, p, &net, &e), RC_OK);
+    assert_true(net->first_use);
+    station_close(st);
+    st = open_station();
+    assert_int_equal(get(st, p, &net, &e), RC_OK);
     assert_false(net->first_use);
     station_close(st);
 }
