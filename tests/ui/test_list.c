@@ -90,6 +90,7 @@ static void short_lists_ask_nothing(void **state)
     assert_int_equal(l.top, 0);
     list_move(&l, -100);
     assert_int_equal(l.cursor, 0);
+    list_fini(&l);
     start(&l, 0, 20);
     assert_false(list_wants(&l, &offset, &count));
     assert_null(list_current(&l));
