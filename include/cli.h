@@ -1,4 +1,5 @@
-/* The command line face: clinic VERB ... ; rows of cli/commands.def. Data on stdout, talk on stderr, exit code = enum rc. */
+/* The command line face: clinic VERB ... ; rows of cli/commands.def. Data on stdout, talk on stderr, exit code = enum
+ * rc. */
 #ifndef CLINIC_CLI_H
 #define CLINIC_CLI_H
 

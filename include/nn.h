@@ -1,5 +1,6 @@
-/* Networks: opening a packed form, running it, measuring it. A network is read-only after opening and may be shared by threads;
- * a run is one worker group's scratch. Nothing is allocated and nothing can fail inside the forward pass but cancelling. */
+/* Networks: opening a packed form, running it, measuring it. A network is read-only after opening and may be shared by
+ * threads; a run is one worker group's scratch. Nothing is allocated and nothing can fail inside the forward pass but
+ * cancelling. */
 #ifndef CLINIC_NN_H
 #define CLINIC_NN_H
 
@@ -27,9 +28,11 @@ struct nn_build {
 };
 /* "<sha256>-<isa>-<format>[-<shape hash>].nn"; the caller puts it into the cache folder. */
 void nn_packed_name(char *dst, size_t cap, const char *sha256, const struct nn_build *b);
-/* Neutral form (from intake_import_network) -> packed file at path (temporary + rename; a concurrent builder is harmless). */
+/* Neutral form (from intake_import_network) -> packed file at path (temporary + rename; a concurrent builder is
+ * harmless). */
 enum rc nn_net_pack(int ir_fd, const char *path, const struct nn_build *b, struct err *e) MUST_USE;
-/* Maps a packed file. ERR_NOT_FOUND when absent, stale or damaged (header, sizes, checksum of the plan part): pack again. */
+/* Maps a packed file. ERR_NOT_FOUND when absent, stale or damaged (header, sizes, checksum of the plan part): pack
+ * again. */
 enum rc nn_net_open(const char *path, const struct nn_build *b, struct nn_net **out, struct err *e) MUST_USE;
 /* Without a file: packed in memory (weights copied). */
 enum rc nn_net_load(int ir_fd, const struct nn_build *b, struct nn_net **out, struct err *e) MUST_USE;
@@ -47,8 +50,8 @@ struct nn_step_info {
 };
 struct nn_info {
     int32_t input_n, output_n, layer_n, step_n;
-    const struct nn_shape *input, *output;        /* as planned */
-    const struct nn_shape *input_declared;        /* with free dims */
+    const struct nn_shape *input, *output; /* as planned */
+    const struct nn_shape *input_declared; /* with free dims */
     const char *const *input_name, *const *output_name;
     const struct nn_layer_info *layer;
     const struct nn_step_info *step;
@@ -61,7 +64,8 @@ struct nn_info {
 };
 const struct nn_info *nn_net_info(const struct nn_net *net);
 
-/* Worker threads, shared by runs of one process: spinning briefly, then sleeping. threads includes the caller; 1: none started. */
+/* Worker threads, shared by runs of one process: spinning briefly, then sleeping. threads includes the caller; 1: none
+ * started. */
 struct nn_pool;
 enum rc nn_pool_new(int32_t threads, struct nn_pool **out, struct err *e) MUST_USE;
 void nn_pool_free(struct nn_pool *pool);
@@ -69,9 +73,10 @@ void nn_pool_free(struct nn_pool *pool);
 struct nn_run;
 enum rc nn_run_new(const struct nn_net *net, struct nn_pool *pool, struct nn_run **out, struct err *e) MUST_USE;
 void nn_run_free(struct nn_run *run);
-/* in[i]: elements of input i, out[i]: elements of output i, one sample (batch 1). cancel: polled between steps, NULL fine;
- * ERR_CANCELLED then. One caller at a time per run; a pool serves one forward at a time. */
-enum rc nn_forward(struct nn_run *run, const float *const *in, float *const *out, const volatile bool *cancel, struct err *e) MUST_USE;
+/* in[i]: elements of input i, out[i]: elements of output i, one sample (batch 1). cancel: polled between steps, NULL
+ * fine; ERR_CANCELLED then. One caller at a time per run; a pool serves one forward at a time. */
+enum rc nn_forward(struct nn_run *run, const float *const *in, float *const *out, const volatile bool *cancel,
+                   struct err *e) MUST_USE;
 /* Times each step of the next forwards (adds a clock read per step). ns[i] accumulates per nn_info.step. */
 void nn_run_profile(struct nn_run *run, int64_t *ns);
 

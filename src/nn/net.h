@@ -4,8 +4,10 @@
 
 #include "nn/plan.h"
 
-enum { NN_PACK_FORMAT = 5 }; /* raised when the file's own layout changes; weight order and passes are told apart by
-                              * NN_SOURCES, the hash of the engine's sources that the Makefile puts into packed.c */
+enum {
+    NN_PACK_FORMAT = 5
+}; /* raised when the file's own layout changes; weight order and passes are told apart by
+    * NN_SOURCES, the hash of the engine's sources that the Makefile puts into packed.c */
 
 struct nn_net {
     struct ir_graph g; /* as imported, shapes inferred; names live in its text */

@@ -43,9 +43,9 @@ struct screen_row {
     int roles; /* mask: who sees it; 0: everybody, also before sign-in */
     int tab;   /* order among the tabs; 0: not a tab */
     size_t state_bytes;
-    uint8_t bar[12]; /* enum action: first in the key bar, in this order */
+    uint8_t bar[12];       /* enum action: first in the key bar, in this order */
     const char *keys_help; /* a form's key bar; NULL: the usual words */
-    const char *help;                                                         /* a sentence or two */
+    const char *help;      /* a sentence or two */
     enum rc (*open)(struct app *a, void *state, json_t *args, struct err *e); /* args borrowed, may be NULL */
     void (*refresh)(struct app *a, void *state); /* asks for its data: on open, on return, after changes */
     /* Answer of app_ask with this tag; result borrowed, NULL on failure (e says why; already shown); fd: bulk output or

@@ -240,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_changed_passport_is_read_again, setup, teardown),
         cmocka_unit_test_setup_teardown(changed_golden_vectors_are_computed_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_weights_are_noticed_and_packed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(every_allocation_of_a_prediction_may_fail, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
