@@ -13,8 +13,8 @@ struct nn_operand {
     int32_t index;         /* NN_INPUT, NN_OUTPUT: which */
     int64_t offset;        /* NN_ARENA, NN_PACKED: floats from the base; 64-byte aligned for whole tensors */
     int32_t pitch;         /* floats between neighbours along the axis before the last; = last dim when dense. Generic
-                            * operations         always get dense operands; kernels that declare pitched = true may get channel slices
-                            * of a         larger tensor (concatenation without copying) */
+                            * operations         always get dense operands; kernels that declare pitched = true may get channel
+                            * slices         of a         larger tensor (concatenation without copying) */
 };
 /* Arena tensors are followed by at least 64 readable bytes. */
 
