@@ -74,7 +74,8 @@ struct ir_local {
     struct ir_window w;
     int32_t has_bias, implementation;
 };
-/* LocallyConnected1D/2D, implementation 1: w0 [positions, k...*Cin, Cout], w1 bias [out..., Cout] */
+/* LocallyConnected1D/2D: w0 by implementation, 1: [positions, k...*Cin, Cout]; 2 and 3 as nn/op/local.c says;
+ * w1 bias [out..., Cout] */
 struct ir_dense {
     int32_t units, has_bias;
     struct ir_act act;

@@ -12,9 +12,10 @@ struct nn_operand {
     int32_t place;         /* enum nn_place */
     int32_t index;         /* NN_INPUT, NN_OUTPUT: which */
     int64_t offset;        /* NN_ARENA, NN_PACKED: floats from the base; 64-byte aligned for whole tensors */
-    int32_t pitch;         /* floats between neighbours along the axis before the last; = last dim when dense. Generic
-                            * operations         always get dense operands; kernels that declare pitched = true may get channel
-                            * slices         of a         larger tensor (concatenation without copying) */
+    /* Floats between neighbours along the axis before the last; = last dim when dense. Generic operations always get
+     * dense operands; kernels that declare pitched = true may get channel slices of a larger tensor (concatenation
+     * without copying). */
+    int32_t pitch;
 };
 /* Arena tensors are followed by at least 64 readable bytes. */
 
