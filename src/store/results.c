@@ -380,10 +380,8 @@ static void image_query(struct query *q, const struct store_eyes *eyes, const ch
     query_add(q, select);
     query_add(q, " FROM images m JOIN results r ON r.image_id = m.id LEFT JOIN result_index i ON i.id = r.id");
     if (eyes->scope == STORE_OWN)
-        query_value(q,
-                    " AND i.released = 1 AND i.voided = 0"
-                    " AND i.patient_id IN (SELECT id FROM patients WHERE user_id = ?)",
-                    db_i(eyes->user_id));
+        query_add(q, " AND i.released = 1 AND i.voided = 0"
+                     " AND i.patient_id IN (SELECT id FROM patients WHERE user_id = m.uploaded_by)");
     query_add(q, " WHERE 1");
     if (eyes->scope == STORE_OWN)
         query_value(q, " AND m.uploaded_by = ?", db_i(eyes->user_id));

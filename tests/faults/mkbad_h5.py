@@ -81,7 +81,7 @@ def containers():
         f.create_group("\u202egnp.exe")
     with h5py.File(path("huge_attr", 207, "nested more than"), "w", libver="latest") as f:
         f.attrs["model_config"] = np.bytes_(b"[" * (8 << 20))
-    with h5py.File(path("vlen_attr", 208, "no architecture"), "w") as f:
+    with h5py.File(path("vlen_attr", 205, "weights of 50 layers alone"), "w") as f:
         f.attrs["layer_names"] = np.array(["x" * 100000] * 50, dtype=h5py.string_dtype())
     space = h5py.h5s.create_simple((4,))
     with h5py.File(path("unknown_filter", 209, "filter 32000"), "w") as f:
