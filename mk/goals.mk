@@ -25,7 +25,7 @@ run: deps
 # On a terminal the screens with a demo station; else, or with PLAIN=1, the main job as text on the sample pictures.
 demo:
 	@if [ -t 0 ] && [ -t 1 ] && [ -z "$(PLAIN)" ]; then \
-		$(BUILD)/bin/clinic init --demo && exec $(BUILD)/bin/clinic; \
+		$(BUILD)/bin/clinic init --demo && cd samples && exec $(abspath $(BUILD)/bin/clinic); \
 	else \
 		exec $(BUILD)/bin/clinic demo; \
 	fi
