@@ -102,6 +102,8 @@ void app_confirm(struct app *a, const char *question, app_answer_fn *yes); /* [y
 void app_type_word(struct app *a, const char *question, const char *word, app_answer_fn *then);
 /* A small menu over the screen; then gets the chosen line. */
 void app_choose(struct app *a, const char *title, const char *const *lines, int n, int current, app_answer_fn *then);
+/* The moves of a list, the same in every screen: up, down, top, bottom, pages, next and previous hit. */
+void app_list_act(struct list *l, enum action act);
 /* The bound patient: banner on line 2. id 0: none. */
 void app_bind_patient(struct app *a, int64_t id, json_t *patient);
 int64_t app_bound_patient(const struct app *a);

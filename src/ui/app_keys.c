@@ -185,3 +185,31 @@ const char *app_paste(const struct app *a)
 {
     return term_paste(a->term, NULL);
 }
+
+void app_list_act(struct list *l, enum action act)
+{
+    switch (act) {
+    case ACT_UP:
+    case ACT_SEARCH_PREVIOUS:
+        list_move(l, -1);
+        break;
+    case ACT_DOWN:
+    case ACT_SEARCH_NEXT:
+        list_move(l, 1);
+        break;
+    case ACT_TOP:
+        list_go(l, 0);
+        break;
+    case ACT_BOTTOM:
+        list_go(l, l->total - 1);
+        break;
+    case ACT_PAGE_UP:
+        list_move(l, -l->page_rows);
+        break;
+    case ACT_PAGE_DOWN:
+        list_move(l, l->page_rows);
+        break;
+    default:
+        break;
+    }
+}

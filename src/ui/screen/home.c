@@ -119,16 +119,10 @@ static void act(struct app *a, void *state, enum action act)
     json_t *row = list_current(&s->recent);
     switch (act) {
     case ACT_UP:
-        list_move(&s->recent, -1);
-        break;
     case ACT_DOWN:
-        list_move(&s->recent, 1);
-        break;
     case ACT_TOP:
-        list_go(&s->recent, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(&s->recent, s->recent.total - 1);
+        app_list_act(&s->recent, act);
         break;
     case ACT_ANALYSE:
         app_tab(a, "analyse");

@@ -98,16 +98,10 @@ static void act(struct app *a, void *state, enum action act)
     struct state *s = state;
     switch (act) {
     case ACT_UP:
-        list_move(&s->models, -1);
-        break;
     case ACT_DOWN:
-        list_move(&s->models, 1);
-        break;
     case ACT_TOP:
-        list_go(&s->models, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(&s->models, s->models.total - 1);
+        app_list_act(&s->models, act);
         break;
     case ACT_OPEN:
         app_go(a, "model", json_pack("{s:s}", "id", current(s)));

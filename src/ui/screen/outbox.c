@@ -230,22 +230,12 @@ static void act(struct app *a, void *state, enum action act)
     s->id = json_integer_value(json_object_get(row, "id"));
     switch (act) {
     case ACT_UP:
-        list_move(&s->list, -1);
-        break;
     case ACT_DOWN:
-        list_move(&s->list, 1);
-        break;
     case ACT_TOP:
-        list_go(&s->list, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(&s->list, s->list.total - 1);
-        break;
     case ACT_PAGE_UP:
-        list_move(&s->list, -s->list.page_rows);
-        break;
     case ACT_PAGE_DOWN:
-        list_move(&s->list, s->list.page_rows);
+        app_list_act(&s->list, act);
         break;
     case ACT_OPEN:
         s->details = !s->details;

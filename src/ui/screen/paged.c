@@ -91,22 +91,12 @@ bool paged_act(struct app *a, struct paged *p, enum action act)
     struct list *l = &p->list;
     switch (act) {
     case ACT_UP:
-        list_move(l, -1);
-        break;
     case ACT_DOWN:
-        list_move(l, 1);
-        break;
     case ACT_TOP:
-        list_go(l, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(l, l->total - 1);
-        break;
     case ACT_PAGE_UP:
-        list_move(l, -l->page_rows);
-        break;
     case ACT_PAGE_DOWN:
-        list_move(l, l->page_rows);
+        app_list_act(l, act);
         break;
     default:
         return false;

@@ -117,22 +117,12 @@ static bool move(struct app *a, struct state *s, enum action act)
     int64_t id = current_id(s);
     switch (act) {
     case ACT_UP:
-        list_move(l, -1);
-        break;
     case ACT_DOWN:
-        list_move(l, 1);
-        break;
     case ACT_TOP:
-        list_go(l, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(l, l->total - 1);
-        break;
     case ACT_PAGE_UP:
-        list_move(l, -l->page_rows);
-        break;
     case ACT_PAGE_DOWN:
-        list_move(l, l->page_rows);
+        app_list_act(l, act);
         break;
     case ACT_MARK:
         list_mark(l, id, !list_marked(l, id));

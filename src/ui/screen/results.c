@@ -230,23 +230,13 @@ static bool list_act(struct app *a, struct state *s, enum action act)
     switch (act) {
     case ACT_UP:
     case ACT_SEARCH_PREVIOUS:
-        list_move(l, -1);
-        break;
     case ACT_DOWN:
     case ACT_SEARCH_NEXT:
-        list_move(l, 1);
-        break;
     case ACT_TOP:
-        list_go(l, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(l, l->total - 1);
-        break;
     case ACT_PAGE_UP:
-        list_move(l, -l->page_rows);
-        break;
     case ACT_PAGE_DOWN:
-        list_move(l, l->page_rows);
+        app_list_act(l, act);
         break;
     case ACT_MARK:
         toggle_mark(a, s);

@@ -165,22 +165,12 @@ static void act(struct app *a, void *state, enum action act)
     struct list *l = &s->settings;
     switch (act) {
     case ACT_UP:
-        list_move(l, -1);
-        break;
     case ACT_DOWN:
-        list_move(l, 1);
-        break;
     case ACT_TOP:
-        list_go(l, 0);
-        break;
     case ACT_BOTTOM:
-        list_go(l, l->total - 1);
-        break;
     case ACT_PAGE_UP:
-        list_move(l, -l->page_rows);
-        break;
     case ACT_PAGE_DOWN:
-        list_move(l, l->page_rows);
+        app_list_act(l, act);
         break;
     case ACT_EDIT:
     case ACT_OPEN:
